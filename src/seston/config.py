@@ -1,0 +1,368 @@
+"""The configuration of a workflow: ``config.yaml``, ``campaigns.csv`` and instrument presets.
+
+Everything is validated here, before anything runs. Each physical key ends with its unit.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from seston.errors import ConfigError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=80)]
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it does not know and never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Segmentation(Strict):
+    """How objects are found in a frame. Thresholds are shares of the background's level."""
+
+    polarity: Literal["dark", "bright"] = Field(
+        "dark", description="objects are darker or brighter than the water"
+    )
+    background: Literal["running_mean", "neighbours", "level"] = Field(
+        "running_mean",
+        description="running_mean: each column's mean over lines (line-scan cameras); neighbours: "
+        "median of the frames around (still cameras); level: each frame's own median level",
+    )
+    background_lines: int = Field(8192, ge=512, description="lines in the running mean")
+    background_frames: int = Field(11, ge=3, description="frames in the median, odd")
+    threshold: Fraction = Field(
+        0.92, description="a pixel below this share of the background can belong to an object"
+    )
+    seed_threshold: Fraction = Field(
+        0.86, description="an object has at least one pixel below this share"
+    )
+    faint_threshold: Fraction | None = Field(
+        0.965,
+        description="means over 8 x 8 pixels below this share make large faint objects; "
+        "null turns the search for them off",
+    )
+    faint_min_esd_mm: Positive = Field(
+        3.0, description="smallest equivalent diameter of a large faint object"
+    )
+    min_esd_mm: Positive = Field(0.25, description="smallest equivalent diameter kept")
+    max_esd_mm: Positive = Field(100.0, description="largest equivalent diameter kept")
+    max_length_mm: Positive = Field(
+        200.0, description="longest extent along the scan; longer things are counted and dropped"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Segmentation:
+        if self.seed_threshold > self.threshold:
+            raise ValueError("seed_threshold must not exceed threshold")
+        if self.min_esd_mm >= self.max_esd_mm:
+            raise ValueError("min_esd_mm must be smaller than max_esd_mm")
+        return self
+
+
+class Optics(Strict):
+    """What the camera sees. Empty values are told by the files or by campaigns.csv."""
+
+    pixel_width_mm: Positive | None = Field(None, description="size of a pixel along a line")
+    pixel_height_mm: Positive | None = Field(
+        None, description="size of a pixel across lines; for a line scan: speed / line rate"
+    )
+    line_rate_hz: Positive | None = Field(None, description="lines per second of a line scan")
+    speed_m_s: Positive | None = Field(None, description="speed through the water, if not logged")
+    depth_of_field_mm: Positive | None = Field(None, description="depth of the imaged slab")
+    imaged_volume_l: Positive | None = Field(None, description="water in one whole frame")
+
+
+class Instrument(Strict):
+    """An instrument's own optics and segmentation."""
+
+    optics: Optics = Optics()
+    segmentation: Segmentation = Segmentation()
+
+
+class Ingest(Strict):
+    """How frames are listed, put in order and joined with positions."""
+
+    files_per_shard: int = Field(64, ge=1, description="consecutive files in one shard")
+    position_tolerance_s: Positive = Field(
+        2.0, description="longest distance in time between a frame and a record of position"
+    )
+    gap_tolerance_s: Positive = Field(
+        0.005, description="frames closer than this in time are one continuous scan"
+    )
+    on_overlap: Literal["error", "drop_later"] = Field(
+        "error", description="what to do with a frame that starts before the last one ends"
+    )
+
+
+class Classification(Strict):
+    """Which model names the objects, and how it is trained where it is not there yet."""
+
+    model: Path = Field(description="folder of a model: weights and card")
+    learning_set: Path | None = Field(
+        None, description="folder of classes from which the workflow trains the model"
+    )
+    backbone: str = Field("tf_efficientnet_lite0", description="a timm backbone")
+    weights: str = Field(
+        "package", description="'package', 'timm', or a file of the backbone's weights"
+    )
+    image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
+    batch_size: int = Field(128, ge=1)
+    seed: int = 0
+
+
+class Profiles(Strict):
+    """How objects and water are put into bins."""
+
+    bin_size_m: Positive = Field(1.0, description="thickness of a depth bin")
+    split: Literal["turning_points", "time", "deployment"] = Field(
+        "turning_points",
+        description="a profile is one way down or up, a span of time, or a whole deployment",
+    )
+    min_amplitude_m: Positive = Field(
+        10.0, description="smallest change of depth that makes a profile of its own"
+    )
+    interval_s: Positive = Field(3600.0, description="span of a profile where split is time")
+    despike: bool = Field(True, description="despike the environment (moving median and MAD)")
+
+
+class Publication(Strict):
+    """What the datasets say of themselves (ACDD)."""
+
+    title: str = "Plankton imaging campaign"
+    summary: str = "Concentration and biovolume of plankton by taxon, time, depth and position."
+    creator_name: str = ""
+    creator_email: str = ""
+    institution: str = ""
+    license: str = "CC-BY-4.0"
+
+
+def _absent(value: object) -> object:
+    return None if value is None or (isinstance(value, str) and not value.strip()) else value
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+OptionalFloat = Annotated[
+    Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_absent)
+]
+OptionalPositive = Annotated[Positive | None, BeforeValidator(_absent)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_absent)]
+OptionalTime = Annotated[
+    Annotated[datetime, AfterValidator(_utc)] | None, BeforeValidator(_absent)
+]
+
+
+class Deployment(Strict):
+    """One row of campaigns.csv: an instrument put in the water once, and its files."""
+
+    campaign: Name
+    deployment: Name
+    instrument: Name
+    path: Path = Field(description="folder of the files as they left the instrument")
+    environment: OptionalPath = Field(
+        None, description="file or folder of CTD and navigation; empty: look beside the frames"
+    )
+    clock_offset_s: Annotated[float, BeforeValidator(lambda v: _absent(v) or 0.0)] = Field(
+        0.0, description="seconds added to the camera's clock to make it the CTD's"
+    )
+    latitude: Annotated[
+        Annotated[float, Field(ge=-90, le=90)] | None, BeforeValidator(_absent)
+    ] = Field(None, description="degrees north, where nothing else tells it")
+    longitude: Annotated[
+        Annotated[float, Field(ge=-180, le=180)] | None, BeforeValidator(_absent)
+    ] = Field(None, description="degrees east, where nothing else tells it")
+    depth_m: OptionalFloat = Field(None, description="depth, where nothing else tells it")
+    start: OptionalTime = Field(None, description="UTC of the first frame, where no name tells it")
+    frame_interval_s: OptionalPositive = Field(
+        None, description="time between still frames, where no name tells it"
+    )
+    pixel_width_mm: OptionalPositive = None
+    pixel_height_mm: OptionalPositive = None
+    line_rate_hz: OptionalPositive = None
+    speed_m_s: OptionalPositive = None
+    depth_of_field_mm: OptionalPositive = None
+    imaged_volume_l: OptionalPositive = None
+
+    def optics(self, preset: Optics) -> Optics:
+        """Optics of this deployment: its own columns, then the instrument's preset."""
+        own = {name: getattr(self, name) for name in Optics.model_fields}
+        return preset.model_copy(update={k: v for k, v in own.items() if v is not None})
+
+
+class Config(Strict):
+    """config.yaml, whole."""
+
+    campaigns: Path = Field(Path("config/campaigns.csv"), description="the list of deployments")
+    results: Path = Field(Path("results"), description="folder of everything that is computed")
+    ingest: Ingest = Ingest()
+    instruments: dict[Name, Instrument] = Field(
+        default_factory=dict, description="changes to the presets of instruments, by name"
+    )
+    features: Literal["fast", "all"] = Field(
+        "fast", description="fast: the cheap majority; all: the costly ones too"
+    )
+    classification: Classification | None = Field(
+        None, description="absent: objects are found and measured, not named"
+    )
+    taxonomy: Path | None = Field(
+        None, description="CSV: label, name, aphia_id, plankton, carbon_mg_mm3; by model label"
+    )
+    profiles: Profiles = Profiles()
+    publication: Publication = Publication()
+
+
+def preset_names() -> list[str]:
+    """Names of the instruments that come with a preset."""
+    folder = resources.files("seston") / "presets"
+    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+@cache
+def _preset(instrument: str) -> dict[str, Any]:
+    if instrument not in preset_names():
+        return {}
+    text = (resources.files("seston") / "presets" / f"{instrument}.yaml").read_text("utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text) or {}
+    return loaded
+
+
+def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
+
+
+def _explain(error: ValidationError, where: Path | str) -> ConfigError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        what, cure = f"unknown key `{key}`", "Remove it, or see config/README.md for the keys."
+    else:
+        what = f"`{key}`: {first['msg']} (got {first['input']!r})" if key else str(first["msg"])
+        cure = "See config/README.md for what each key takes."
+    more = error.error_count() - 1
+    return ConfigError(what + (f" ({more} more)" if more else ""), where=where, cure=cure)
+
+
+def load_config(path: Path | str = "config/config.yaml") -> Config:
+    """Read and validate config.yaml.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not YAML, or a key or value in it is wrong.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=path, cure="Give --config.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not YAML: {error}".replace("\n", " "), where=path) from None
+    if not isinstance(raw, dict):
+        raise ConfigError("must be a mapping of keys to values", where=path)
+    instruments = raw.get("instruments") or {}
+    if isinstance(instruments, dict):
+        named = {n: _merged(_preset(str(n)), c or {}) for n, c in instruments.items()}
+        raw = {**raw, "instruments": named}
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(error, path) from None
+
+
+def instrument(config: Config, name: str) -> Instrument:
+    """Settings of an instrument: the config's, else its preset's, else the defaults."""
+    if name in config.instruments:
+        return config.instruments[name]
+    return Instrument.model_validate(_preset(name))
+
+
+def load_deployments(config: Config) -> list[Deployment]:
+    """Read and validate campaigns.csv, one deployment a row.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, a column is unknown, a value is wrong, a deployment stands twice,
+        or its folder does not exist.
+    """
+    path = config.campaigns
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=path, cure="Set `campaigns` in config.yaml.") from None
+    deployments = [_deployment(row, f"{path}, row {i}") for i, row in enumerate(rows, start=1)]
+    seen: set[tuple[str, str]] = set()
+    for deployment in deployments:
+        key = (deployment.campaign, deployment.deployment)
+        if key in seen:
+            raise ConfigError(
+                f"deployment {key[1]!r} of campaign {key[0]!r} stands twice",
+                where=path,
+                cure="Give each deployment a name of its own.",
+            )
+        seen.add(key)
+    return deployments
+
+
+def _deployment(row: dict[str, Any], where: str) -> Deployment:
+    if None in row or any(value is None for value in row.values()):
+        raise ConfigError(
+            "the row has not as many values as the header", where=where, cure="Check the commas."
+        )
+    try:
+        return Deployment.model_validate({k.strip(): v.strip() for k, v in row.items()})
+    except ValidationError as error:
+        raise _explain(error, where) from None
+
+
+def check_paths(deployments: list[Deployment]) -> None:
+    """Refuse deployments whose files are not there.
+
+    Raises
+    ------
+    ConfigError
+        A folder or an environment file does not exist.
+    """
+    for one in deployments:
+        for key, path in (("path", one.path), ("environment", one.environment)):
+            if path is not None and not path.exists():
+                raise ConfigError(
+                    f"`{key}` of deployment {one.deployment!r} does not exist: {path}",
+                    where="campaigns.csv",
+                    cure="Paths are relative to the folder where the workflow runs.",
+                )
+
+
+def fingerprint(*parts: BaseModel | str | int | float | None) -> str:
+    """Short hash of settings: equal settings, equal text."""
+    plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

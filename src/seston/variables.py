@@ -1,0 +1,245 @@
+"""Every dataset variable, said once: name, dimensions, dtype, units and meaning.
+
+Datasets, their attributes, the checks at the door and the docs all read them here.
+Units are UDUNITS strings. ``standard_name`` is given only where the CF table has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+TIME_UNITS = "nanoseconds since 1970-01-01T00:00:00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable of one of our datasets.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the dataset.
+    dims : tuple of str
+        Its dimensions, in the order in which they are stored.
+    dtype : str
+        NumPy dtype, or ``"str"`` for text of any length, or ``"datetime64[ns]"``.
+    units : str or None
+        UDUNITS string; None for text, identifiers and times.
+    long_name : str
+        What it is, for a person.
+    standard_name : str, optional
+        CF standard name, where one exists.
+    comment : str, optional
+        What a user must know to use it rightly.
+    """
+
+    name: str
+    dims: tuple[str, ...]
+    dtype: str
+    units: str | None
+    long_name: str
+    standard_name: str | None = None
+    comment: str | None = None
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """CF attributes of the variable, as a dataset carries them."""
+        attrs: dict[str, Any] = {"long_name": self.long_name}
+        if self.units is not None:
+            attrs["units"] = self.units
+        if self.standard_name is not None:
+            attrs["standard_name"] = self.standard_name
+        if self.comment is not None:
+            attrs["comment"] = self.comment
+        return attrs
+
+    @property
+    def fill_value(self) -> object:
+        """What stands where nothing is known: NaN, NaT, an empty text, or 0."""
+        if self.dtype == "str":
+            return ""
+        if self.dtype.startswith("datetime64"):
+            return np.datetime64("NaT", "ns")
+        return np.nan if np.dtype(self.dtype).kind == "f" else 0
+
+
+def _register(variables: Iterable[Variable]) -> Mapping[str, Variable]:
+    registry: dict[str, Variable] = {}
+    for variable in variables:
+        if variable.name in registry:
+            raise KeyError(f"variable {variable.name!r} is said twice")
+        registry[variable.name] = variable
+    return MappingProxyType(registry)
+
+
+def _v(
+    name: str,
+    dims: tuple[str, ...],
+    dtype: str,
+    units: str | None,
+    long_name: str,
+    standard_name: str | None = None,
+    comment: str | None = None,
+) -> Variable:
+    return Variable(
+        name=name,
+        dims=dims,
+        dtype=dtype,
+        units=units,
+        long_name=long_name,
+        standard_name=standard_name,
+        comment=comment,
+    )
+
+
+_FRAME = ("frame",)
+_TIME = ("time",)
+_OBJECT = ("object",)
+_PROFILE = ("profile",)
+_CELL = ("profile", "depth")
+_TAXON_CELL = ("profile", "depth", "taxon")
+
+# ---------------------------------------------------------------- frames: the manifest
+FRAMES = _register(
+    [
+        _v("frame_id", _FRAME, "str", None, "name of the frame, unique in the campaign"),
+        _v("deployment", _FRAME, "str", None, "deployment of the frame, a row of campaigns.csv"),
+        _v("path", _FRAME, "str", None, "file of the frame, relative to the deployment's folder"),
+        _v("index_in_file", _FRAME, "int32", "1", "position of the frame in its file, from 0"),
+        _v("height", _FRAME, "int32", "1", "lines of the frame"),
+        _v("width", _FRAME, "int32", "1", "pixels in a line"),
+        _v("scan", _FRAME, "int32", "1", "number of the continuous scan that the frame belongs to"),
+        _v("first_line", _FRAME, "int64", "1", "lines of the deployment before this frame"),
+        _v("time", _FRAME, "datetime64[ns]", None, "time of the first line", "time"),
+        _v("line_interval", _FRAME, "float64", "s", "time from one line to the next"),
+        _v("speed", _FRAME, "float32", "m s-1", "speed of the imager through the water"),
+        _v("pixel_height", _FRAME, "float64", "mm", "length of a pixel across the lines"),
+        _v("pixel_width", _FRAME, "float64", "mm", "length of a pixel along a line"),
+        _v("imaged_volume", _FRAME, "float64", "m3", "water imaged in the frame"),
+        _v("usable", _FRAME, "int8", "1", "1 where the frame counts in both objects and volume"),
+        _v("problem", _FRAME, "str", None, "why the frame is not usable or has no position"),
+    ]
+)
+
+# ------------------------------------------------------------- environment: CTD and navigation
+_CHL_COMMENT = "raw signal of the fluorometer; not calibrated to chlorophyll"
+ENVIRONMENT = _register(
+    [
+        _v("latitude", _TIME, "float64", "degrees_north", "latitude", "latitude"),
+        _v("longitude", _TIME, "float64", "degrees_east", "longitude", "longitude"),
+        _v("depth", _TIME, "float64", "m", "depth below the sea surface, positive down", "depth"),
+        _v("pressure", _TIME, "float64", "dbar", "sea pressure", "sea_water_pressure_due_to_sea_water"),
+        _v("temperature", _TIME, "float32", "degree_C", "temperature in situ", "sea_water_temperature"),
+        _v("salinity", _TIME, "float32", "1", "practical salinity", "sea_water_practical_salinity"),
+        _v("fluorescence", _TIME, "float32", "V", "fluorescence", comment=_CHL_COMMENT),
+        _v(
+            "oxygen",
+            _TIME,
+            "float32",
+            "umol kg-1",
+            "dissolved oxygen",
+            "moles_of_oxygen_per_unit_mass_in_sea_water",
+        ),
+        _v("irradiance", _TIME, "float32", "umol m-2 s-1", "photosynthetically active radiation"),
+        _v("speed", _TIME, "float32", "m s-1", "speed of the imager through the water"),
+    ]
+)
+
+# ------------------------------------------------------------------ objects: one row each
+_BBOX_COMMENT = (
+    "pixels of the source frame: top and bottom in lines from its first line, left and right in "
+    "pixels from the left; bottom and right are excluded. bottom exceeds the frame's height where "
+    "the object goes on in the next frame of a continuous scan."
+)
+OBJECTS = _register(
+    [
+        _v(
+            "object_id",
+            _OBJECT,
+            "uint64",
+            None,
+            "name of the object, unique in the campaign",
+            comment="deployment (12 bits), line in the deployment (36 bits) and column (16 bits) "
+            "of the first pixel: the same however the campaign was split",
+        ),
+        _v("frame", _OBJECT, "int32", "1", "row of the object's frame in the frame variables"),
+        _v("top", _OBJECT, "int32", "1", "first line", comment=_BBOX_COMMENT),
+        _v("left", _OBJECT, "int32", "1", "first column", comment=_BBOX_COMMENT),
+        _v("bottom", _OBJECT, "int32", "1", "line after the last", comment=_BBOX_COMMENT),
+        _v("right", _OBJECT, "int32", "1", "column after the last", comment=_BBOX_COMMENT),
+        _v("time", _OBJECT, "datetime64[ns]", None, "time of the object's middle line", "time"),
+        _v("depth", _OBJECT, "float32", "m", "depth below the sea surface, positive down", "depth"),
+        _v("latitude", _OBJECT, "float64", "degrees_north", "latitude", "latitude"),
+        _v("longitude", _OBJECT, "float64", "degrees_east", "longitude", "longitude"),
+        _v("features", ("object", "feature"), "float32", None, "measured features", comment="units in `feature_units`"),
+        _v("scores", ("object", "taxon"), "float32", "1", "score of each taxon, sums to 1"),
+        _v(
+            "predicted_taxon",
+            _OBJECT,
+            "int16",
+            None,
+            "taxon with the highest score, as an index into `taxon`",
+            comment="-1 where nothing was predicted",
+        ),
+        _v(
+            "validated_taxon",
+            _OBJECT,
+            "int16",
+            None,
+            "taxon that a person gave, as an index into `taxon`",
+            comment="-1 where nobody has looked",
+        ),
+    ]
+)
+
+# --------------------------------------------------------------- profiles: profile x depth x taxon
+PROFILES = _register(
+    [
+        _v("deployment", _PROFILE, "str", None, "deployment of the profile"),
+        _v("direction", _PROFILE, "str", None, "down, up or level"),
+        _v("time", _PROFILE, "datetime64[ns]", None, "mean time of the profile", "time"),
+        _v("latitude", _PROFILE, "float64", "degrees_north", "mean latitude", "latitude"),
+        _v("longitude", _PROFILE, "float64", "degrees_east", "mean longitude", "longitude"),
+        _v("distance", _PROFILE, "float64", "km", "distance along the track from the first profile"),
+        _v("depth", ("depth",), "float64", "m", "middle of the depth bin, positive down", "depth"),
+        _v("depth_bounds", ("depth", "bound"), "float64", "m", "edges of the depth bin"),
+        _v("taxon", ("taxon",), "str", None, "name of the taxon, as its model names it"),
+        _v("biological_taxon_name", ("taxon",), "str", None, "scientific name", "biological_taxon_name"),
+        _v("biological_taxon_lsid", ("taxon",), "str", None, "identifier in WoRMS", "biological_taxon_lsid"),
+        _v("plankton", ("taxon",), "int8", "1", "1 where the taxon is living plankton"),
+        _v("count", _TAXON_CELL, "int32", "1", "objects counted in the bin"),
+        _v("imaged_volume", _CELL, "float64", "m3", "water imaged in the bin, 0 where none was"),
+        _v(
+            "concentration",
+            _TAXON_CELL,
+            "float32",
+            "m-3",
+            "objects per volume of water imaged",
+            "number_concentration_of_biological_taxon_in_sea_water",
+            comment="0 in a bin that was imaged and held none, NaN in one not imaged",
+        ),
+        _v("concentration_lower", _TAXON_CELL, "float32", "m-3", "lower limit of the exact 95 % Poisson interval of the concentration"),
+        _v("concentration_upper", _TAXON_CELL, "float32", "m-3", "upper limit of the exact 95 % Poisson interval of the concentration"),
+        _v("biovolume", _TAXON_CELL, "float32", "mm3 m-3", "volume of the objects per volume of water imaged", comment="each object a sphere of the area it shows"),
+        _v("carbon", _TAXON_CELL, "float32", "mg m-3", "carbon of the objects per volume of water imaged", comment="from biovolume by the taxon's factor; NaN where there is none"),
+        _v("temperature", _CELL, "float32", "degree_C", "temperature in situ", "sea_water_temperature"),
+        _v("salinity", _CELL, "float32", "1", "practical salinity", "sea_water_practical_salinity"),
+        _v("fluorescence", _CELL, "float32", "V", "fluorescence", comment=_CHL_COMMENT),
+        _v("oxygen", _CELL, "float32", "umol kg-1", "dissolved oxygen", "moles_of_oxygen_per_unit_mass_in_sea_water"),
+        _v("irradiance", _CELL, "float32", "umol m-2 s-1", "photosynthetically active radiation"),
+        _v("absolute_salinity", _CELL, "float32", "g kg-1", "absolute salinity", "sea_water_absolute_salinity"),
+        _v("conservative_temperature", _CELL, "float32", "degree_C", "conservative temperature", "sea_water_conservative_temperature"),
+        _v("sigma0", _CELL, "float32", "kg m-3", "potential density anomaly to 0 dbar", "sea_water_sigma_theta"),
+        _v("buoyancy_frequency_squared", _CELL, "float32", "s-2", "squared buoyancy frequency", "square_of_brunt_vaisala_frequency_in_sea_water"),
+        _v("oxygen_solubility", _CELL, "float32", "umol kg-1", "oxygen at equilibrium with the air"),
+        _v("apparent_oxygen_utilization", _CELL, "float32", "umol kg-1", "apparent oxygen utilization", "apparent_oxygen_utilization"),
+        _v("spiciness0", _CELL, "float32", "kg m-3", "spiciness to 0 dbar"),
+        _v("unpositioned_count", ("profile", "taxon"), "int32", "1", "objects of frames whose depth is not known: in no bin"),
+        _v("unpositioned_volume", _PROFILE, "float64", "m3", "water imaged in frames whose depth is not known: in no bin"),
+    ]
+)
