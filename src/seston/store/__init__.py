@@ -1,0 +1,24 @@
+"""Datasets on disk: Zarr stores that are written atomically and open as xarray Datasets."""
+
+from seston.store.atomic import new_file, new_folder
+from seston.store.objects import (
+    new_objects,
+    open_dataset,
+    open_group,
+    read_column,
+    read_feature,
+    read_vignettes,
+)
+from seston.store.profiles import write_dataset
+
+__all__ = [
+    "new_file",
+    "new_folder",
+    "new_objects",
+    "open_dataset",
+    "open_group",
+    "read_column",
+    "read_feature",
+    "read_vignettes",
+    "write_dataset",
+]

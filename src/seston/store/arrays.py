@@ -1,0 +1,166 @@
+"""How arrays lie on disk: dtype, chunks, shards, compression. One place for all stores.
+
+Chunks are what a reader fetches, shards are what a writer writes (one file each). Two
+processes must never write into one shard: that loses bytes without an error. `write_region`
+therefore refuses a region that is not made of whole shards.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from seston.errors import StoreError
+from seston.variables import TIME_UNITS, Variable
+
+ROWS_PER_CHUNK = 1 << 14
+ROWS_PER_SHARD = 1 << 18
+BYTES_PER_CHUNK = 1 << 20
+BYTES_PER_SHARD = 1 << 26
+_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
+_BYTES_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle")
+
+
+@contextmanager
+def fast_codecs() -> Iterator[None]:
+    """Read and write through the compiled codec pipeline while the block runs."""
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+        yield
+
+
+def shard_rows(variable: Variable) -> int:
+    """Rows in one shard of a variable: the unit of writing."""
+    return BYTES_PER_SHARD if variable.dims == ("byte",) else ROWS_PER_SHARD
+
+
+def _chunk_rows(variable: Variable) -> int:
+    return BYTES_PER_CHUNK if variable.dims == ("byte",) else ROWS_PER_CHUNK
+
+
+def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zarr.Array[Any]:
+    """Create an empty array for a registered variable, with its CF attributes.
+
+    The first dimension is sharded (`shard_rows`); the others are kept whole.
+    """
+    rest = tuple(max(1, n) for n in shape[1:])
+    is_time = variable.dtype.startswith("datetime64")
+    attributes = variable.attrs
+    if is_time:
+        attributes |= {"units": TIME_UNITS, "calendar": "proleptic_gregorian"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return group.create_array(
+            variable.name,
+            shape=shape,
+            dtype="int64" if is_time else variable.dtype,
+            chunks=(_chunk_rows(variable), *rest),
+            shards=(shard_rows(variable), *rest),
+            compressors=_BYTES_CODEC if variable.dims == ("byte",) else _CODEC,
+            dimension_names=variable.dims,
+            fill_value=_stored_fill(variable),
+            attributes=attributes,
+        )
+
+
+def _stored_fill(variable: Variable) -> Any:
+    if variable.dtype.startswith("datetime64"):
+        return np.iinfo(np.int64).min  # NaT
+    return variable.fill_value
+
+
+def stored(values: NDArray[Any]) -> NDArray[Any]:
+    """Give the form in which values are stored: times as int64 nanoseconds."""
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[ns]").view(np.int64)
+    return values
+
+
+def write_region(array: zarr.Array[Any], start: int, values: NDArray[Any]) -> None:
+    """Write whole shards of an array.
+
+    Raises
+    ------
+    StoreError
+        The region begins or ends inside a shard (and not at the array's end).
+    """
+    shards = array.shards
+    rows = shards[0] if shards is not None else array.chunks[0]
+    stop = start + len(values)
+    if start % rows or (stop % rows and stop != array.shape[0]) or stop > array.shape[0]:
+        raise StoreError(
+            f"rows {start} to {stop} of {array.path!r} are not whole shards of {rows} rows",
+            cure="Give each writer rows from a multiple of the shard to the next.",
+        )
+    if len(values):
+        array[start:stop] = stored(values)
+
+
+def create_labels(group: zarr.Group, variable: Variable, labels: list[str]) -> None:
+    """Write a short array of texts, as a coordinate variable."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # variable-length text is stable in practice
+        array = group.create_array(
+            variable.name,
+            shape=(len(labels),),
+            chunks=(max(1, len(labels)),),
+            dtype="str",
+            dimension_names=variable.dims,
+            attributes=variable.attrs,
+            compressors=None,
+        )
+        if labels:
+            array[:] = np.array(labels, dtype=np.dtypes.StringDType())
+
+
+@dataclass
+class Appender:
+    """An array that grows: rows are held until they fill whole shards.
+
+    Holds at most one shard of rows plus what the last call brought.
+    """
+
+    array: zarr.Array[Any]
+    held: list[NDArray[Any]] = field(default_factory=list)
+    held_rows: int = 0
+    written: int = 0
+
+    def append(self, values: NDArray[Any]) -> None:
+        """Add rows at the end."""
+        if not len(values):
+            return
+        self.held.append(values)
+        self.held_rows += len(values)
+        rows = (self.array.shards or self.array.chunks)[0]
+        if self.held_rows >= rows:
+            self._write(self.held_rows // rows * rows)
+
+    def close(self) -> int:
+        """Write what is held; return the number of rows in all."""
+        self._write(self.held_rows)
+        return self.written
+
+    def _write(self, rows: int) -> None:
+        if not rows:
+            return
+        together = np.concatenate(self.held)
+        self.array.resize((self.written + rows, *self.array.shape[1:]))
+        write_region(self.array, self.written, together[:rows])
+        self.written += rows
+        self.held = [together[rows:]]
+        self.held_rows = len(together) - rows
+
+
+def consolidate(path: os.PathLike[str] | str) -> None:
+    """Put the metadata of a whole store into one file, so that it opens with one read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not yet in the Zarr v3 specification, read by all
+        zarr.consolidate_metadata(os.fspath(path))

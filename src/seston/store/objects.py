@@ -1,0 +1,198 @@
+"""The objects dataset on disk: one row per object, ragged vignettes beside it.
+
+Layout of an objects store (Zarr v3)::
+
+    object_id, frame, top … predicted_taxon   (object)           one array per column
+    features                                  (object, feature)  one array for all features
+    scores                                    (object, taxon)
+    frame_time, frame_volume …                (frame)
+    vignettes/pixels                          (byte)             uint8, object after object
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+
+from seston.errors import StoreError
+from seston.features import FEATURES
+from seston.store.arrays import (
+    Appender,
+    consolidate,
+    create,
+    create_labels,
+    fast_codecs,
+    stored,
+)
+from seston.store.atomic import new_folder
+from seston.variables import OBJECTS
+
+#: Columns that segmentation knows; the gather adds position, scores and taxa.
+SEGMENTED = (
+    "object_id",
+    "frame",
+    "top",
+    "left",
+    "bottom",
+    "right",
+    "time",
+    "features",
+    "vignette_start",
+)
+
+
+class ObjectWriter:
+    """Write objects part by part; memory stays at one Zarr shard of each column."""
+
+    def __init__(self, folder: Path) -> None:
+        self._group = zarr.open_group(folder, mode="w")
+        self._columns = {
+            name: Appender(create(self._group, OBJECTS[name], (0, *_rest(name))))
+            for name in SEGMENTED
+        }
+        vignettes = self._group.create_group("vignettes")
+        self._pixels = Appender(create(vignettes, OBJECTS["pixels"], (0,)))
+        self._bytes = 0
+        self.rows = 0
+
+    def append(self, columns: Mapping[str, NDArray[Any]], pixels: NDArray[np.uint8]) -> None:
+        """Add objects: a column for each name in `SEGMENTED`, and their vignettes' bytes.
+
+        ``vignette_start`` counts from the first byte of `pixels`.
+        """
+        with fast_codecs():
+            for name, appender in self._columns.items():
+                values = columns[name]
+                appender.append(values + self._bytes if name == "vignette_start" else values)
+            self._pixels.append(pixels)
+        self._bytes += len(pixels)
+        self.rows += len(columns["object_id"])
+
+    def close(self, frames: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]) -> None:
+        """Write what is held, the frame variables, the feature names and the attributes."""
+        with fast_codecs():
+            for appender in (*self._columns.values(), self._pixels):
+                appender.close()
+        write_frames(self._group, frames)
+        create_labels(self._group, OBJECTS["feature"], list(FEATURES))
+        units = [feature.units for feature in FEATURES.values()]
+        create_labels(self._group, OBJECTS["feature_units"], units)
+        self._group.attrs.update(dict(attributes))
+
+
+def _rest(name: str) -> tuple[int, ...]:
+    return (len(FEATURES),) if name == "features" else ()
+
+
+def write_frames(group: zarr.Group, frames: Mapping[str, NDArray[Any]]) -> None:
+    """Write variables of dimension ``frame``, named as in the registry."""
+    for name, values in frames.items():
+        variable = OBJECTS[name]
+        if variable.dtype == "str":
+            create_labels(group, variable, [str(v) for v in values])
+        else:
+            array = create(group, variable, (len(values),))
+            if len(values):
+                array[:] = stored(np.asarray(values))
+
+
+@contextmanager
+def new_objects(path: Path) -> Iterator[tuple[Path, ObjectWriter]]:
+    """Open a writer whose store appears at `path` only when the block ends well."""
+    with new_folder(path) as draft:
+        writer = ObjectWriter(draft)
+        yield draft, writer
+        consolidate(draft)
+
+
+def open_group(path: Path) -> zarr.Group:
+    """Open a store for reading.
+
+    Raises
+    ------
+    StoreError
+        There is none, or it is damaged.
+    """
+    try:
+        return zarr.open_group(path, mode="r")
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"no dataset to read ({error})", where=path, cure="Run the workflow again."
+        ) from error
+
+
+def open_dataset(path: Path) -> xr.Dataset:
+    """Open an objects or profiles store as an xarray Dataset, lazily.
+
+    Raises
+    ------
+    StoreError
+        There is none, or it is damaged.
+    """
+    try:
+        return xr.open_zarr(path, chunks=None)
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"no dataset to read ({error})", where=path, cure="Run the workflow again."
+        ) from error
+
+
+def read_column(group: zarr.Group, name: str, rows: slice | None = None) -> NDArray[Any]:
+    """Read one column, or a range of its rows; times come as datetime64[ns]."""
+    array = _array(group, name)
+    with fast_codecs():
+        values = np.asarray(array[rows if rows is not None else slice(None)])
+    return values.view("datetime64[ns]") if OBJECTS[name].dtype.startswith("date") else values
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    found = group.get(name)
+    if not isinstance(found, zarr.Array):
+        raise StoreError(f"has no array {name!r}", where=str(group.store_path))
+    return found
+
+
+def read_feature(group: zarr.Group, name: str, rows: slice) -> NDArray[np.float32]:
+    """Read one feature of a range of objects, in the units of the registry."""
+    values = read_column(group, "features", rows)
+    return np.ascontiguousarray(values[:, list(FEATURES).index(name)])
+
+
+def read_vignettes(path: Path | zarr.Group, rows: slice | Sequence[int]) -> list[NDArray[np.uint8]]:
+    """Read vignettes of a range of objects, or of single ones.
+
+    Returns
+    -------
+    list of arrays (height, width), uint8
+        Corrected grey levels: objects dark, background at 240.
+    """
+    group = path if isinstance(path, zarr.Group) else open_group(path)
+    if isinstance(rows, slice):
+        return _vignettes_of_range(group, rows)
+    return [_vignettes_of_range(group, slice(int(r), int(r) + 1))[0] for r in rows]
+
+
+def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8]]:
+    top, bottom, left, right, start = (
+        read_column(group, name, rows)
+        for name in ("top", "bottom", "left", "right", "vignette_start")
+    )
+    if not len(start):
+        return []
+    heights, widths = bottom - top, right - left
+    sizes = heights.astype(np.int64) * widths
+    first = int(start[0])
+    with fast_codecs():
+        pixels = np.asarray(_array(group, "vignettes/pixels")[first : int(start[-1] + sizes[-1])])
+    offsets = start - first
+    return [
+        pixels[o : o + n].reshape(h, w)
+        for o, n, h, w in zip(offsets, sizes, heights, widths, strict=True)
+    ]
