@@ -1,1 +1,3 @@
-"""seston."""
+"""seston: plankton-imaging campaigns, from pictures to knowledge."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,185 @@
+"""A campaign: its deployments, its shards, and where its results lie.
+
+A shard is a number of consecutive files of one deployment. It follows from the names of the
+files alone, so that a plan needs no file to be opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import seston
+from seston import config as cfg
+from seston.errors import ConfigError
+from seston.readers import Reader, open_deployment
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Consecutive files of one deployment: the unit of work, and of loss.
+
+    Parameters
+    ----------
+    name : str
+        ``<deployment>-<number>``, unique in the campaign.
+    deployment : Deployment
+        The deployment that the files belong to.
+    files : tuple of Path
+        In the order of time, relative to the deployment's folder.
+    """
+
+    name: str
+    deployment: cfg.Deployment
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """All deployments of one campaign, and the folder of its results."""
+
+    name: str
+    config: cfg.Config
+    deployments: tuple[cfg.Deployment, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of this campaign is written."""
+        return self.config.results / self.name
+
+    @property
+    def manifest(self) -> Path:
+        """Frames of each shard (CSV) and environment of each deployment (Zarr)."""
+        return self.folder / "manifest"
+
+    def shard_folder(self, shard: str) -> Path:
+        """Where the stores of one shard lie."""
+        return self.folder / "shards" / shard
+
+    @property
+    def objects(self) -> Path:
+        """The objects dataset."""
+        return self.folder / "objects.zarr"
+
+    @property
+    def profiles(self) -> Path:
+        """The profiles dataset."""
+        return self.folder / "profiles.zarr"
+
+    def instrument(self, deployment: cfg.Deployment) -> cfg.Instrument:
+        """Optics and segmentation of a deployment: preset, config, then its own columns."""
+        preset = cfg.instrument(self.config, deployment.instrument)
+        return preset.model_copy(update={"optics": deployment.optics(preset.optics)})
+
+    def reader(self, deployment: cfg.Deployment) -> Reader:
+        """Open the files of a deployment."""
+        return open_deployment(deployment, self.instrument(deployment), self.config.ingest)
+
+    def deployment_index(self, name: str) -> int:
+        """Position of a deployment in the campaign: the upper bits of its object ids."""
+        return [d.deployment for d in self.deployments].index(name)
+
+    @cached_property
+    def shards(self) -> tuple[Shard, ...]:
+        """All shards, in the order of the deployments and of time."""
+        return tuple(s for d in self.deployments for s in self._shards_of(d))
+
+    def _shards_of(self, deployment: cfg.Deployment) -> Iterable[Shard]:
+        files = self.reader(deployment).files()
+        size = self.config.ingest.files_per_shard
+        for number, start in enumerate(range(0, len(files), size)):
+            name = f"{deployment.deployment}-{number:04d}"
+            yield Shard(name, deployment, tuple(files[start : start + size]))
+
+    def shard(self, name: str) -> Shard:
+        """Find a shard by its name.
+
+        Raises
+        ------
+        ConfigError
+            The campaign has no such shard.
+        """
+        for shard in self.shards:
+            if shard.name == name:
+                return shard
+        raise ConfigError(
+            f"campaign {self.name!r} has no shard {name!r}",
+            where=self.config.campaigns,
+            cure=f"It has {', '.join(s.name for s in self.shards[:5])} …",
+        )
+
+    def segmentation_fingerprint(self, name: str) -> str:
+        """Hash of all that the objects of a shard depend on: settings, code and files.
+
+        The neighbours' files count too, because objects cross the seams.
+        """
+        shard = self.shard(name)
+        names = [s.name for s in self.shards if s.deployment == shard.deployment]
+        here = names.index(name)
+        around = [self.shard(n) for n in names[max(0, here - 1) : here + 2]]
+        return cfg.fingerprint(
+            seston.__version__,
+            self.instrument(shard.deployment),
+            shard.deployment,
+            self.config.ingest,
+            self.config.features,
+            self.deployment_index(shard.deployment.deployment),
+            *_stamps(shard.deployment.path / f for s in around for f in s.files),
+            *_stamps(self.reader(shard.deployment).environment_files()),
+        )
+
+    def ingest_fingerprint(self) -> str:
+        """Hash of all that the manifest depends on."""
+        files = (s.deployment.path / f for s in self.shards for f in s.files)
+        return cfg.fingerprint(
+            seston.__version__,
+            self.config.ingest,
+            *self.deployments,
+            *(self.instrument(d) for d in self.deployments),
+            *_stamps(files),
+            *_stamps(e for d in self.deployments for e in self.reader(d).environment_files()),
+        )
+
+
+def _stamps(files: Iterable[Path]) -> list[str]:
+    """Name, size and time of change of each file."""
+    stamps = []
+    for file in files:
+        stat = file.stat()
+        stamps.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
+    return stamps
+
+
+def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, Campaign]:
+    """Read the configuration and give its campaigns by name.
+
+    Raises
+    ------
+    ConfigError
+        The configuration or the list of deployments is wrong.
+    """
+    config = cfg.load_config(config_path)
+    by_name: dict[str, list[cfg.Deployment]] = {}
+    for deployment in cfg.load_deployments(config):
+        by_name.setdefault(deployment.campaign, []).append(deployment)
+    return {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+
+
+def load_campaign(config_path: Path | str, name: str) -> Campaign:
+    """Give one campaign of a configuration.
+
+    Raises
+    ------
+    ConfigError
+        There is no campaign of this name.
+    """
+    campaigns = load_campaigns(config_path)
+    if name not in campaigns:
+        raise ConfigError(
+            f"no campaign {name!r}; there are: {', '.join(campaigns) or 'none'}",
+            where=config_path,
+            cure="Add its deployments to campaigns.csv.",
+        )
+    return campaigns[name]

@@ -1,0 +1,117 @@
+"""One door to Dask: local processes by default, or a scheduler that runs already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+import dask
+from distributed import Client, Future, LocalCluster, as_completed
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Share of a job's memory that its workers may use; the rest is the command itself.
+WORKERS_SHARE = 0.85
+
+_SETTINGS = {
+    # Streams of frames live for seconds: writing them to disk would only slow the job down.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": 0.85,
+    "distributed.worker.memory.terminate": 0.95,
+    "distributed.scheduler.allowed-failures": 3,
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+}
+_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def connect(
+    cores: int | None = None, memory_mb: int | None = None, scheduler: str | None = None
+) -> Iterator[Client]:
+    """Give a Dask client while the block runs.
+
+    Parameters
+    ----------
+    cores : int, optional
+        Worker processes, of one thread each. All cores of this process if absent.
+    memory_mb : int, optional
+        Memory of the whole job, MB; the workers share 85 % of it. No limit if absent.
+    scheduler : str, optional
+        Address of a scheduler that runs already; then nothing is started here.
+    """
+    with dask.config.set(_SETTINGS):
+        if scheduler:
+            with Client(scheduler) as client:
+                yield client
+            return
+        with _local(cores or available_cores(), memory_mb) as client:
+            yield client
+
+
+@contextmanager
+def _local(cores: int, memory_mb: int | None) -> Iterator[Client]:
+    limit = int(memory_mb * 1e6 * WORKERS_SHARE / cores) if memory_mb else 0
+    for name in _ONE_THREAD:  # one thread a worker: the cores are shared by processes
+        os.environ.setdefault(name, "1")
+    with (
+        tempfile.TemporaryDirectory(prefix="seston-", ignore_cleanup_errors=True) as scratch,
+        LocalCluster(
+            n_workers=cores,
+            threads_per_worker=1,
+            memory_limit=limit or None,
+            local_directory=scratch,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        log.info("%d workers, dashboard %s", cores, client.dashboard_link)
+        yield client
+
+
+def stream(
+    client: Client, function: Callable[..., T], tasks: Iterable[tuple[Any, ...]], *, ahead: int = 2
+) -> Iterator[T]:
+    """Compute tasks on the workers and yield their results in the order of the tasks.
+
+    At most `ahead` tasks a worker are under way or wait to be fetched, so that memory stays
+    bounded however many tasks there are.
+    """
+    waiting = iter(tasks)
+    width = max(1, ahead * len(client.scheduler_info()["workers"]))
+    queue: list[Future] = [client.submit(function, *t, pure=False) for t in islice(waiting, width)]
+    try:
+        while queue:
+            first = queue.pop(0)
+            result: T = first.result()
+            del first
+            queue += [client.submit(function, *t, pure=False) for t in islice(waiting, 1)]
+            yield result
+    finally:
+        client.cancel(queue)
+
+
+def run_all(client: Client, tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
+    """Compute tasks of any order on the workers; yield results as they end."""
+    futures = [client.submit(_call, task, pure=False) for task in tasks]
+    for _, result in as_completed(futures, with_results=True):
+        yield result
+
+
+def _call(task: Callable[[], T]) -> T:
+    return task()
