@@ -5,7 +5,9 @@ The order of the registry is the order of the ``feature`` dimension of the objec
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +33,95 @@ class Feature:
     long_name: str
     zooprocess: str | None = None
     costly: bool = False
+
+
+def _register(features: Iterable[Feature]) -> Mapping[str, Feature]:
+    registry: dict[str, Feature] = {}
+    for feature in features:
+        if feature.name in registry:
+            raise KeyError(f"feature {feature.name!r} is said twice")
+        registry[feature.name] = feature
+    return MappingProxyType(registry)
+
+
+def _f(name: str, units: str, long_name: str, zooprocess: str | None = None) -> Feature:
+    return Feature(name=name, units=units, long_name=long_name, zooprocess=zooprocess)
+
+
+def _c(name: str, units: str, long_name: str, zooprocess: str | None = None) -> Feature:
+    return Feature(name=name, units=units, long_name=long_name, zooprocess=zooprocess, costly=True)
+
+
+def _hu(name: str, of: str) -> list[Feature]:
+    return [_f(f"{name}-{i}", "1", f"Hu's invariant {i + 1} of {of}") for i in range(7)]
+
+
+#: Grey levels are corrected ones: dark objects on a background of 240. "Pixels" are those of the
+#: object itself, without its holes.
+FEATURES: Mapping[str, Feature] = _register(
+    [
+        # ---------------------------------------------------------------- size
+        _f("area", "mm2", "area of the pixels, without holes", "area_exc"),
+        _f("area_filled", "mm2", "area with the holes", "area"),
+        _f("area_bbox", "mm2", "area of the bounding box"),
+        _f("height", "mm", "extent along the scan (lines)", "height"),
+        _f("width", "mm", "extent along a line", "width"),
+        _f("equivalent_diameter_area", "mm", "diameter of a disc of the same area"),
+        _f("axis_major_length", "mm", "major axis of the ellipse of the same second moments"),
+        _f("axis_minor_length", "mm", "minor axis of the ellipse of the same second moments"),
+        _f("perimeter_crofton", "mm", "length of the outlines, by crossings in four directions"),
+        _f("darkness", "mm2", "area of black that would take away as much light"),
+        # --------------------------------------------------------------- shape
+        _f("eccentricity", "1", "eccentricity of the ellipse of the same second moments"),
+        _f("orientation", "rad", "angle from the scan's direction to the major axis"),
+        _f("elongation", "1", "major axis over minor axis"),
+        _f("extent", "1", "area over area of the bounding box"),
+        _f("circularity", "1", "4 pi area over the square of the Crofton perimeter"),
+        _f("hole_percentage", "percent", "share of the filled area that is holes", "%area"),
+        _f("euler_number", "1", "one less the number of holes"),
+        *_hu("moments_hu", "the shape"),
+        # ------------------------------------------------------------ position
+        _f("centroid_local-0", "mm", "centre of area, from the centre of the top line"),
+        _f("centroid_local-1", "mm", "centre of area, from the centre of the left column"),
+        _f("centroid_weighted_local-0", "mm", "centre of grey, from the centre of the top line"),
+        _f("centroid_weighted_local-1", "mm", "centre of grey, from the centre of the left column"),
+        _f("centroid_offset", "mm", "distance from the centre of area to the centre of grey"),
+        # --------------------------------------------------------- grey levels
+        _f("intensity_mean", "1", "mean grey level", "mean"),
+        _f("intensity_std", "1", "standard deviation of grey levels (of the population)"),
+        _f("intensity_min", "1", "lowest grey level", "min"),
+        _f("intensity_max", "1", "highest grey level", "max"),
+        _f("intensity_range", "1", "highest less lowest grey level", "range"),
+        _f("intensity_median", "1", "median grey level", "median"),
+        _f("intensity_mode", "1", "most frequent grey level, the lowest of equals", "mode"),
+        _f("intensity_q25", "1", "level not exceeded by a quarter of the pixels", "histcum1"),
+        _f("intensity_q50", "1", "level not exceeded by half of the pixels", "histcum2"),
+        _f("intensity_q75", "1", "level not exceeded by three quarters of the pixels", "histcum3"),
+        _f("intensity_skewness", "1", "skewness of grey levels (biased)", "skew"),
+        _f("intensity_kurtosis", "1", "excess kurtosis of grey levels (biased)", "kurt"),
+        _f("intensity_sum", "1", "sum of grey levels", "intden"),
+        _f("intensity_cv", "percent", "standard deviation over mean of grey levels", "cv"),
+        _f("intensity_sr", "percent", "standard deviation over range of grey levels", "sr"),
+        _f("intensity_mean_position", "1", "place of the mean in the range, 0 at the lowest"),
+        _f("gradient_mean", "mm-1", "mean step of grey level to the next pixel along a line"),
+        *_hu("moments_weighted_hu", "the grey levels"),
+        # ---------------------------------------------------------- costly set
+        _c("perimeter", "mm", "length of the line through the border's pixels"),
+        _c("perimeter_traced", "mm", "length of the outer outline, corners cut", "perim."),
+        _c("perimeter_convex", "mm", "perimeter of the convex hull", "convperim"),
+        _c("area_convex", "mm2", "area of the convex hull", "convarea"),
+        _c("solidity", "1", "area over area of the convex hull"),
+        _c("feret_diameter_max", "mm", "longest distance between two parallel tangents", "feret"),
+        _c("feret_diameter_min", "mm", "shortest distance between two parallel tangents"),
+        _c("skeleton_length", "mm", "length of the skeleton"),
+        _c("skeleton_ends", "1", "ends of the skeleton"),
+        _c("skeleton_branches", "1", "points where branches of the skeleton meet"),
+        _c("thickness_max", "mm", "diameter of the largest disc inside"),
+        _c("symmetry_major", "1", "share of pixels that have their mirror across the major axis"),
+        _c("symmetry_minor", "1", "share of pixels that have their mirror across the minor axis"),
+        _c("fractal_dimension", "1", "box-counting dimension of the outline"),
+    ]
+)
+
+#: Features that are always measured.
+CHEAP: tuple[str, ...] = tuple(name for name, f in FEATURES.items() if not f.costly)
