@@ -126,6 +126,7 @@ class Classification(Strict):
     weights: str = Field(
         "package", description="'package', 'timm', or a file of the backbone's weights"
     )
+    gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
     image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
     batch_size: int = Field(128, ge=1)
     seed: int = 0
@@ -144,6 +145,33 @@ class Profiles(Strict):
     )
     interval_s: Positive = Field(3600.0, description="span of a profile where split is time")
     despike: bool = Field(True, description="despike the environment (moving median and MAD)")
+
+
+class Simulation(Strict):
+    """A campaign with known truth, which the workflow makes where its files are absent."""
+
+    preset: Literal["tiny", "demo", "full"] = Field(
+        "demo", description="size of the campaign: tiny for tests, full at the real density"
+    )
+    folder: Path = Field(description="where the files of the campaign and its truth are written")
+    seed: int = Field(1, ge=0, description="same seed, same bytes")
+
+
+class LearningSet(Strict):
+    """A simulated learning set: vignettes of every taxon, cut as the instrument would."""
+
+    folder: Path = Field(description="one folder of pictures per taxon is written here")
+    per_class: int = Field(120, ge=8, description="vignettes of each taxon")
+    seed: int = Field(2, ge=0, description="differs from the campaign's: other individuals")
+
+
+class Simulate(Strict):
+    """What the workflow simulates before it begins."""
+
+    campaigns: dict[Name, Simulation] = Field(
+        default_factory=dict, description="by the name of the campaign in campaigns.csv"
+    )
+    learning_set: LearningSet | None = None
 
 
 class Publication(Strict):
@@ -231,6 +259,7 @@ class Config(Strict):
         None, description="CSV: label, name, aphia_id, plankton, carbon_mg_mm3; by model label"
     )
     profiles: Profiles = Profiles()
+    simulate: Simulate = Simulate()
     publication: Publication = Publication()
 
 

@@ -3,6 +3,7 @@
 from seston.store.atomic import new_file, new_folder
 from seston.store.objects import (
     new_objects,
+    new_scores,
     open_dataset,
     open_group,
     read_column,
@@ -15,6 +16,7 @@ __all__ = [
     "new_file",
     "new_folder",
     "new_objects",
+    "new_scores",
     "open_dataset",
     "open_group",
     "read_column",

@@ -32,7 +32,7 @@ from seston.store.arrays import (
     stored,
 )
 from seston.store.atomic import new_folder
-from seston.variables import OBJECTS
+from seston.variables import OBJECTS, PROFILES
 
 #: Columns that segmentation knows; the gather adds position, scores and taxa.
 SEGMENTED = (
@@ -196,3 +196,19 @@ def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8
         pixels[o : o + n].reshape(h, w)
         for o, n, h, w in zip(offsets, sizes, heights, widths, strict=True)
     ]
+
+
+@contextmanager
+def new_scores(
+    path: Path, taxa: Sequence[str], attributes: Mapping[str, Any]
+) -> Iterator[Appender]:
+    """Open a writer of scores (object, taxon), whose store appears when the block ends well."""
+    with new_folder(path) as draft:
+        group = zarr.open_group(draft, mode="w")
+        create_labels(group, PROFILES["taxon"], list(taxa))
+        writer = Appender(create(group, OBJECTS["scores"], (0, len(taxa))))
+        yield writer
+        with fast_codecs():
+            writer.close()
+        group.attrs.update(dict(attributes))
+        consolidate(draft)

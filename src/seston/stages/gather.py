@@ -1,0 +1,221 @@
+"""Gather: join the stores of all shards into one objects dataset, with positions and taxa."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from distributed import Client
+from numpy.typing import NDArray
+
+from seston import cluster
+from seston.campaign import Campaign
+from seston.errors import StoreError
+from seston.progress import progress
+from seston.stages.positions import NAMES, Positions
+from seston.stages.provenance import attributes
+from seston.store import arrays, new_folder, objects, open_group
+from seston.store.gather import Source, plan_copies, regions
+from seston.variables import OBJECTS, PROFILES
+
+log = logging.getLogger(__name__)
+
+_FRAME_COLUMNS = tuple(
+    name for name, v in OBJECTS.items() if v.dims == ("frame",) and name.removeprefix("frame_") not in NAMES
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The stores of one shard, and how much they hold."""
+
+    objects: Path
+    scores: Path | None
+    rows: int
+    bytes: int
+    frames: int
+
+
+def gather(campaign: Campaign, client: Client) -> None:
+    """Write the objects dataset of a campaign.
+
+    Raises
+    ------
+    StoreError
+        The stores of a shard are missing or do not fit together.
+    SpaceError
+        The disk is full.
+    """
+    pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
+    positions = Positions(campaign)
+    with new_folder(campaign.objects) as draft:
+        taxa = _taxa(pieces)
+        _create(draft, pieces, taxa)
+        _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
+        finish = [partial(_finish_region, draft, positions, taxa, *r) for r in _regions(pieces)]
+        _run(client, f"position {campaign.name}", finish)
+        _write_frames(draft, pieces, positions, campaign)
+        title = f"{campaign.config.publication.title}: objects"
+        zarr.open_group(draft).attrs.update(attributes(campaign, title) | _dropped(pieces))
+        arrays.consolidate(draft)
+
+
+def _piece(campaign: Campaign, shard: str) -> Piece:
+    folder = campaign.shard_folder(shard)
+    group = open_group(folder / "objects.zarr")
+    scores = folder / "scores.zarr" if campaign.config.classification else None
+    rows = _length(group, "object_id")
+    if scores and _length(open_group(scores), "scores") != rows:
+        raise StoreError(
+            f"has not the {rows} rows of the shard's objects",
+            where=scores,
+            cure="Delete it and run again.",
+        )
+    return Piece(
+        objects=folder / "objects.zarr",
+        scores=scores,
+        rows=rows,
+        bytes=_length(group, "vignettes/pixels"),
+        frames=_length(group, "frame_id"),
+    )
+
+
+def _length(group: zarr.Group, name: str) -> int:
+    array = group[name]
+    return int(array.shape[0]) if isinstance(array, zarr.Array) else 0
+
+
+def _taxa(pieces: list[Piece]) -> list[str]:
+    """Labels of the model's taxa; the same for all shards, or none."""
+    found = {tuple(open_group(p.scores)["taxon"][:]) for p in pieces if p.scores}  # type: ignore[index]
+    if len(found) > 1:
+        raise StoreError(
+            "shards were classified by models of different taxa",
+            where=pieces[0].scores,
+            cure="Delete all scores.zarr of this campaign and run again.",
+        )
+    return [str(taxon) for taxon in next(iter(found), ())]
+
+
+def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
+    group = zarr.open_group(draft, mode="w")
+    rows = sum(piece.rows for piece in pieces)
+    first = open_group(pieces[0].objects)
+    widths = {"features": _length(first, "feature"), "scores": len(taxa)}
+    added = [*NAMES, "predicted_taxon", "validated_taxon", *(["scores"] if taxa else [])]
+    for name in (*objects.SEGMENTED, *added):
+        shape = (rows, widths[name]) if name in widths else (rows,)
+        arrays.create(group, OBJECTS[name], shape)
+    pixels = sum(piece.bytes for piece in pieces)
+    arrays.create(group.create_group("vignettes"), OBJECTS["pixels"], (pixels,))
+    for name in ("feature", "feature_units"):
+        arrays.create_labels(group, OBJECTS[name], [str(v) for v in first[name][:]])  # type: ignore[index]
+    if taxa:
+        arrays.create_labels(group, PROFILES["taxon"], taxa)
+
+
+def _sources(pieces: list[Piece]) -> dict[str, list[Source]]:
+    """Say for each array which rows come from which store, and by how much they shift."""
+    frames = np.cumsum([0, *(p.frames for p in pieces)])
+    pixels = np.cumsum([0, *(p.bytes for p in pieces)])
+    shifts = {"frame": frames, "vignette_start": pixels}
+    zero = np.zeros(len(pieces), int)
+    found = {
+        name: [Source(p.objects, p.rows, int(s)) for p, s in zip(pieces, shifts.get(name, zero))]
+        for name in objects.SEGMENTED
+    }
+    found["vignettes/pixels"] = [Source(p.objects, p.bytes) for p in pieces]
+    if pieces[0].scores:
+        found["scores"] = [Source(p.scores, p.rows) for p in pieces if p.scores]
+    return found
+
+
+def _regions(pieces: list[Piece]) -> list[tuple[int, int]]:
+    return regions(OBJECTS["depth"], sum(piece.rows for piece in pieces))
+
+
+def _run(client: Client, title: str, tasks: list[Callable[[], int]]) -> None:
+    with progress(title, len(tasks), "regions") as shown:
+        for _ in cluster.run_all(client, tasks):
+            shown.advance()
+
+
+def _finish_region(draft: Path, positions: Positions, taxa: list[str], start: int, stop: int) -> int:
+    """Write position and predicted taxon of a range of objects whose columns are there."""
+    group = zarr.open_group(draft, mode="r+")
+    rows = slice(start, stop)
+    deployment = (objects.read_column(group, "object_id", rows) >> np.uint64(52)).astype(np.int64)
+    joined = positions.at(deployment, objects.read_column(group, "time", rows))
+    values: dict[str, NDArray[Any]] = {
+        name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
+    }
+    values["validated_taxon"] = np.full(stop - start, -1, np.int16)
+    values["predicted_taxon"] = values["validated_taxon"]
+    if taxa:
+        scores = objects.read_column(group, "scores", rows)
+        values["predicted_taxon"] = scores.argmax(axis=1).astype(np.int16)
+    with arrays.fast_codecs():
+        for name, column in values.items():
+            arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
+    return stop - start
+
+
+def _write_frames(
+    draft: Path, pieces: list[Piece], positions: Positions, campaign: Campaign
+) -> None:
+    frames = _frames(pieces)
+    numbers = {d.deployment: i for i, d in enumerate(campaign.deployments)}
+    deployment = np.array([numbers[str(d)] for d in frames["frame_deployment"]], np.int64)
+    for name, column in positions.at(deployment, frames["frame_time"]).items():
+        frames[f"frame_{name}"] = column.astype(OBJECTS[f"frame_{name}"].dtype)
+    frames["frame_problem"] = _with_missing_position(frames, campaign)
+    objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
+
+
+def _frames(pieces: list[Piece]) -> dict[str, NDArray[Any]]:
+    """Frame variables of all shards; rows of objects are counted from the campaign's first."""
+    rows = np.cumsum([0, *(p.rows for p in pieces)])
+    tables = [_frame_table(piece) for piece in pieces]
+    for table, start in zip(tables, rows, strict=False):
+        table["frame_object_start"] = table["frame_object_start"] + start
+    return {name: np.concatenate([t[name] for t in tables]) for name in _FRAME_COLUMNS}
+
+
+def _frame_table(piece: Piece) -> dict[str, NDArray[Any]]:
+    group = open_group(piece.objects)
+    return {name: objects.read_column(group, name) for name in _FRAME_COLUMNS}
+
+
+def _with_missing_position(frames: dict[str, NDArray[Any]], campaign: Campaign) -> NDArray[Any]:
+    """Add to the problem of each frame what is not known of its position, and count them."""
+    tolerance = campaign.config.ingest.position_tolerance_s
+    problem = frames["frame_problem"].astype(object)
+    usable = frames["frame_usable"] == 1
+    for name, missing in (("depth", ["depth"]), ("position", ["latitude", "longitude"])):
+        unknown = np.any([np.isnan(frames[f"frame_{m}"]) for m in missing], axis=0) & usable
+        text = f"no {name} within {tolerance:g} s"
+        problem[unknown] = [f"{p}; {text}" if p else text for p in problem[unknown]]
+        if unknown.any():
+            log.warning("%s: %d frames have %s", campaign.name, unknown.sum(), text)
+    return problem
+
+
+def _dropped(pieces: list[Piece]) -> dict[str, int]:
+    """Sum over shards what segmentation found and did not keep."""
+    total: dict[str, int] = {}
+    for name, value in _counts(pieces):
+        total[name] = total.get(name, 0) + value
+    return total
+
+
+def _counts(pieces: list[Piece]) -> Iterator[tuple[str, int]]:
+    for piece in pieces:
+        for name, value in open_group(piece.objects).attrs.items():
+            if name.startswith("dropped_"):
+                yield name, int(str(value))

@@ -1,0 +1,68 @@
+"""Ingest: list the frames of every shard and bring the environment into one form."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from seston.campaign import Campaign, Shard
+from seston.config import Deployment
+from seston.errors import InputError
+from seston.stages import manifest
+from seston.store import new_folder, write_dataset
+
+log = logging.getLogger(__name__)
+
+
+def ingest(campaign: Campaign) -> None:
+    """Write the manifest of a campaign: its frames by shard, its environment by deployment.
+
+    Raises
+    ------
+    ClockError
+        Files of a deployment claim the same time.
+    InputError
+        A log cannot be read, or no frame of the campaign is usable.
+    """
+    with new_folder(campaign.manifest) as draft:
+        usable = sum(_ingest_deployment(campaign, one, draft) for one in campaign.deployments)
+        if not usable:
+            raise InputError(
+                "no frame of this campaign can be used",
+                where=campaign.config.campaigns,
+                cure="The log above says what is wrong with each.",
+            )
+
+
+def _ingest_deployment(campaign: Campaign, deployment: Deployment, draft: Path) -> int:
+    reader = campaign.reader(deployment)
+    frames = reader.frames().reset_index(drop=True)
+    shards = [s for s in campaign.shards if s.deployment == deployment]
+    for shard in shards:
+        manifest.write_frames(_frames_of(frames, shard), manifest.frames_file(draft, shard.name))
+    environment = reader.environment()
+    write_dataset(environment, manifest.environment_store(draft, deployment.deployment))
+    _report(deployment, frames, len(shards), environment.sizes.get("time", 0))
+    return int(frames["usable"].sum())
+
+
+def _frames_of(frames: pd.DataFrame, shard: Shard) -> pd.DataFrame:
+    return frames[frames["path"].isin([file.as_posix() for file in shard.files])]
+
+
+def _report(deployment: Deployment, frames: pd.DataFrame, shards: int, records: int) -> None:
+    log.info(
+        "ingest %s: %d frames in %d shards, %d records of the environment",
+        deployment.deployment, len(frames), shards, records,
+    )  # fmt: skip
+    if not records:
+        log.warning(
+            "%s has no CTD or navigation: objects and counts are given without depth and position, "
+            "unless campaigns.csv tells them",
+            deployment.deployment,
+        )
+    problems = frames.loc[frames["problem"] != "", "problem"].value_counts()
+    for problem, count in problems.items():
+        log.warning("%s: %d frames: %s", deployment.deployment, count, problem)

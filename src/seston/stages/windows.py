@@ -1,0 +1,323 @@
+"""How the frames of a shard are cut into tasks, and what a worker does with one.
+
+A task owns whole frames. It reads the lines before and after them in the same scan (the halo),
+finds the objects that begin in its own lines, and leaves the others to its neighbours: the
+result is the same however a campaign is split. Memory of a worker: `LINES_PER_TASK` and two
+halos of lines, and what segmentation needs beside them (about as much again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seston import image
+from seston.campaign import Campaign, Shard
+from seston.config import Segmentation
+from seston.errors import InputError
+from seston.features import FEATURES
+from seston.frame import UInt8Array
+from seston.readers import Reader
+from seston.stages import manifest
+
+#: Lines that one task owns, unless one frame is longer: 134 MB at 2048 pixels a line.
+LINES_PER_TASK = 65_536
+#: Fewer still frames than this give no median that is free of objects.
+FEWEST_FOR_MEDIAN = 3
+#: The level of the background is the median of every so many-th line.
+LEVEL_STEP = 64
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one worker does at a time.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        Usable frames in order: the task's own, and those of the halo.
+    own : tuple of int
+        Numbers in the deployment [first, last) of the frames that the task owns.
+    background : DataFrame or None
+        Frames whose median is the background, for still cameras.
+    """
+
+    frames: pd.DataFrame
+    own: tuple[int, int]
+    background: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a task gives back: its objects as columns, and what it learned of its frames.
+
+    Parameters
+    ----------
+    first : int
+        Number in the deployment of the first frame that the task owns.
+    columns : dict of arrays
+        One for each of `store.objects.SEGMENTED`; ``frame`` is the number in the deployment.
+    pixels : array, uint8
+        Vignettes, one after the other.
+    level : array (own frames), float32
+        Grey level of the background; NaN where the frame was not read.
+    problems : dict
+        Why an own frame could not be read, by its number in the deployment.
+    dropped : dict
+        Objects outside the size limits, by reason.
+    """
+
+    first: int
+    columns: dict[str, NDArray[Any]]
+    pixels: UInt8Array
+    level: NDArray[np.float32]
+    problems: dict[int, str]
+    dropped: dict[str, int]
+
+
+# ------------------------------------------------------------------------------------ planning
+def plan_tasks(campaign: Campaign, shard: Shard, settings: Segmentation) -> Iterator[Task]:
+    """Cut the frames of a shard into tasks, each with its halo and its background."""
+    own = manifest.read_frames(campaign, shard.name)
+    if own.empty:
+        return
+    usable = own[own["usable"] == 1]
+    halo = max((image.halo(settings, h) for h in usable["pixel_height"].unique()), default=0)
+    around = manifest.frames_around(campaign, shard, halo, 2 * settings.background_frames)
+    around = around[around["usable"] == 1]
+    for first, last in _groups(usable, settings):
+        yield Task(
+            frames=_window(around, usable.loc[first:last], halo),
+            own=(first, last + 1),
+            background=_background_frames(around, first, settings),
+        )
+
+
+def _groups(usable: pd.DataFrame, settings: Segmentation) -> Iterator[tuple[int, int]]:
+    """First and last frame of each task: few enough lines, and one background for all."""
+    lines = usable["height"].cumsum() - usable["height"]
+    key = lines // LINES_PER_TASK
+    if settings.background == "neighbours":
+        key = usable.index.to_series() // settings.background_frames * (1 << 32) + key
+    for _, group in usable.groupby(key.to_numpy(), sort=True):
+        yield int(group.index[0]), int(group.index[-1])
+
+
+def _window(around: pd.DataFrame, own: pd.DataFrame, halo: int) -> pd.DataFrame:
+    begin = int(own["first_line"].iloc[0]) - halo
+    end = int((own["first_line"] + own["height"]).iloc[-1]) + halo
+    near = (around["first_line"] + around["height"] > begin) & (around["first_line"] < end)
+    return around[near & around["scan"].isin(own["scan"].unique())]
+
+
+def _background_frames(
+    around: pd.DataFrame, number: int, settings: Segmentation
+) -> pd.DataFrame | None:
+    """Frames around a still frame: the block of its number, or the last ones there are."""
+    if settings.background != "neighbours":
+        return None
+    size = settings.background_frames
+    end = number // size * size + size
+    frames: pd.DataFrame = around[around.index < end].tail(size)
+    return frames if len(frames) >= FEWEST_FOR_MEDIAN else None
+
+
+# ------------------------------------------------------------------------------------- working
+def run_task(
+    task: Task, *, reader: Reader, settings: Segmentation, costly: bool, deployment: int
+) -> Found:
+    """Find and measure the objects that begin in the frames that a task owns."""
+    settings, background = _background(task, reader, settings)
+    numbers = pd.RangeIndex(*task.own)
+    level = np.full(len(numbers), np.nan, np.float32)
+    problems: dict[int, str] = {}
+    parts = []
+    for run in _continuous(task.frames):
+        lines, unread = _load(reader, run)
+        problems |= {n: p for n, p in unread.items() if n in numbers}
+        for stretch, pixels in _readable(run, lines, unread):
+            own = stretch.loc[task.own[0] : task.own[1] - 1]
+            if own.empty:
+                continue
+            level[own.index - task.own[0]] = _levels(stretch, own, pixels)
+            parts.append(_find(stretch, own, pixels, background, settings, costly))
+    return _together(task.own[0], parts, level, problems, deployment)
+
+
+def _background(
+    task: Task, reader: Reader, settings: Segmentation
+) -> tuple[Segmentation, UInt8Array | None]:
+    """Give the median of the frames around, or the frames' own level if there are too few."""
+    if settings.background != "neighbours":
+        return settings, None
+    if task.background is not None:
+        pictures = []
+        for run in _continuous(task.background):
+            lines, unread = _load(reader, run)
+            pictures += [] if unread else [lines]
+        same = [p for p in pictures if p.shape == pictures[0].shape]
+        if len(same) >= FEWEST_FOR_MEDIAN:
+            return settings, image.median_background(same)
+    return settings.model_copy(update={"background": "level"}), None
+
+
+def _continuous(frames: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Split frames where a scan ends, where lines are missing, or where the width changes."""
+    end = (frames["first_line"] + frames["height"]).shift()
+    breaks = (frames["first_line"] != end) | frames[["scan", "width"]].diff().ne(0).any(axis=1)
+    for _, run in frames.groupby(breaks.cumsum().to_numpy()):
+        yield run
+
+
+def _load(reader: Reader, run: pd.DataFrame) -> tuple[UInt8Array, dict[int, str]]:
+    """Read the lines of continuous frames; say of each frame that cannot be read why."""
+    width = int(run["width"].iloc[0])
+    lines = np.empty((int(run["height"].sum()), width), np.uint8)
+    start = run["first_line"] - int(run["first_line"].iloc[0])
+    unread: dict[int, str] = {}
+    for path, frames in run.groupby("path", sort=False):
+        waiting = list(frames.index)
+        while waiting:
+            waiting = _load_file(reader, str(path), frames.loc[waiting], start, lines, unread)
+    return lines, unread
+
+
+def _load_file(
+    reader: Reader,
+    path: str,
+    frames: pd.DataFrame,
+    start: pd.Series[int],
+    lines: UInt8Array,
+    unread: dict[int, str],
+) -> list[int]:
+    """Read frames of one file up to the first that fails; give the numbers after it."""
+    waiting = list(frames.index)
+    try:
+        pictures = reader.read(path, [int(i) for i in frames["index_in_file"]])
+        for picture in pictures:
+            number = waiting[0]
+            target = lines[start[number] : start[number] + int(frames.at[number, "height"])]
+            if picture.shape != target.shape:
+                raise InputError(f"is {picture.shape}, not {target.shape}", where=path)
+            target[:] = picture
+            waiting.pop(0)
+    except InputError as error:
+        unread[waiting.pop(0)] = error.what
+        return waiting
+    unread |= dict.fromkeys(waiting, "the file ends before this frame")
+    return []
+
+
+def _readable(
+    run: pd.DataFrame, lines: UInt8Array, unread: dict[int, str]
+) -> Iterator[tuple[pd.DataFrame, UInt8Array]]:
+    """Split continuous frames around those that could not be read."""
+    if not unread:
+        yield run, lines
+        return
+    begin = int(run["first_line"].iloc[0])
+    for stretch in _continuous(run.drop(index=list(unread))):
+        first = int(stretch["first_line"].iloc[0]) - begin
+        yield stretch, lines[first : first + int(stretch["height"].sum())]
+
+
+def _levels(stretch: pd.DataFrame, own: pd.DataFrame, pixels: UInt8Array) -> list[float]:
+    start = (own["first_line"] - int(stretch["first_line"].iloc[0])).to_list()
+    heights = own["height"].to_list()
+    return [
+        float(np.median(pixels[s : s + h : LEVEL_STEP]))
+        for s, h in zip(start, heights, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Objects of one stretch, and the frames that they begin in."""
+
+    objects: image.Objects
+    frames: pd.DataFrame
+
+
+def _find(
+    stretch: pd.DataFrame,
+    own: pd.DataFrame,
+    pixels: UInt8Array,
+    background: UInt8Array | None,
+    settings: Segmentation,
+    costly: bool,
+) -> _Part:
+    begin = int(stretch["first_line"].iloc[0])
+    owned = int(own["first_line"].iloc[0]) - begin
+    objects = image.find_objects(
+        pixels,
+        owned=slice(owned, owned + int(own["height"].sum())),
+        settings=settings,
+        pixel_height=float(own["pixel_height"].iloc[0]),
+        pixel_width=float(own["pixel_width"].iloc[0]),
+        background=background,
+        costly=costly,
+        first_line=begin,
+    )
+    return _Part(objects, own)
+
+
+def _together(
+    first: int,
+    parts: Sequence[_Part],
+    level: NDArray[np.float32],
+    problems: dict[int, str],
+    deployment: int,
+) -> Found:
+    tables = [_columns(part, deployment) for part in parts] or [_no_columns()]
+    columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    sizes = (columns["bottom"] - columns["top"]).astype(np.int64) * (
+        columns["right"] - columns["left"]
+    )
+    columns["vignette_start"] = np.cumsum(sizes) - sizes
+    empty = [np.empty(0, np.uint8)]
+    return Found(
+        first=first,
+        columns=columns,
+        pixels=np.concatenate([p.objects.vignette_bytes for p in parts] or empty),
+        level=level,
+        problems=problems,
+        dropped={
+            reason: sum(int(getattr(p.objects, reason)) for p in parts)
+            for reason in ("too_small", "too_large", "too_long")
+        },
+    )
+
+
+def _columns(part: _Part, deployment: int) -> dict[str, NDArray[Any]]:
+    objects, frames = part.objects, part.frames
+    first = frames["first_line"].to_numpy()
+    row = np.searchsorted(first, objects.line, side="right") - 1
+    begin = first[row]
+    middle = (objects.top + objects.bottom) / 2 - begin
+    seconds = middle * frames["line_interval"].to_numpy()[row]
+    line = objects.line.astype(np.uint64) << np.uint64(16)
+    return {
+        "object_id": np.uint64(deployment << 52) | line | objects.column.astype(np.uint64),
+        "frame": frames.index.to_numpy()[row],
+        "top": (objects.top - begin).astype(np.int32),
+        "left": objects.left.astype(np.int32),
+        "bottom": (objects.bottom - begin).astype(np.int32),
+        "right": objects.right.astype(np.int32),
+        "time": manifest.times(frames)[row] + np.rint(seconds * 1e9).astype("timedelta64[ns]"),
+        "features": objects.features,
+    }
+
+
+def _no_columns() -> dict[str, NDArray[Any]]:
+    integers = ("frame", "top", "left", "bottom", "right")
+    return {
+        "object_id": np.empty(0, np.uint64),
+        **{name: np.empty(0, np.int32) for name in integers},
+        "time": np.empty(0, "datetime64[ns]"),
+        "features": np.empty((0, len(FEATURES)), np.float32),
+    }
