@@ -148,30 +148,29 @@ class Profiles(Strict):
 
 
 class Simulation(Strict):
-    """A campaign with known truth, which the workflow makes where its files are absent."""
+    """A campaign with known truth, which the workflow makes before it begins."""
 
     preset: Literal["tiny", "demo", "full"] = Field(
         "demo", description="size of the campaign: tiny for tests, full at the real density"
     )
-    folder: Path = Field(description="where the files of the campaign and its truth are written")
     seed: int = Field(1, ge=0, description="same seed, same bytes")
 
 
-class LearningSet(Strict):
-    """A simulated learning set: vignettes of every taxon, cut as the instrument would."""
+class SimulatedLearningSet(Strict):
+    """Vignettes of every simulated taxon, written where `classification` expects them."""
 
-    folder: Path = Field(description="one folder of pictures per taxon is written here")
     per_class: int = Field(120, ge=8, description="vignettes of each taxon")
-    seed: int = Field(2, ge=0, description="differs from the campaign's: other individuals")
+    seed: int = Field(2, ge=0, description="differs from the campaigns': other individuals")
 
 
 class Simulate(Strict):
     """What the workflow simulates before it begins."""
 
+    folder: Path = Field(Path("data"), description="a folder of its own for each campaign in it")
     campaigns: dict[Name, Simulation] = Field(
         default_factory=dict, description="by the name of the campaign in campaigns.csv"
     )
-    learning_set: LearningSet | None = None
+    learning_set: SimulatedLearningSet | None = None
 
 
 class Publication(Strict):
@@ -388,6 +387,11 @@ def check_paths(deployments: list[Deployment]) -> None:
                     where="campaigns.csv",
                     cure="Paths are relative to the folder where the workflow runs.",
                 )
+
+
+def schema_text() -> str:
+    """JSON schema of config.yaml, for editors; config/schema.json holds it."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
 
 
 def fingerprint(*parts: BaseModel | str | int | float | None) -> str:

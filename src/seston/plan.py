@@ -1,0 +1,200 @@
+"""What the workflow asks before it runs: which campaigns, which shards, and what they hang on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import seston
+from seston import config as cfg
+from seston.campaign import Campaign, load_campaigns
+from seston.errors import ConfigError
+
+DEFAULT = Path("config/config.yaml")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration that was checked, and the fingerprints that decide what is done again.
+
+    Parameters
+    ----------
+    path : Path
+        The configuration.
+    config : Config
+        Its content.
+    campaigns : dict of Campaign
+        By name.
+    """
+
+    path: Path
+    config: cfg.Config
+    campaigns: dict[str, Campaign]
+
+    @property
+    def simulated(self) -> list[str]:
+        """Campaigns that the workflow simulates."""
+        return [name for name in self.campaigns if name in self.config.simulate.campaigns]
+
+    @cached_property
+    def model(self) -> str | None:
+        """Folder of the model; None where objects are not named."""
+        settings = self.config.classification
+        return settings.model.as_posix() if settings else None
+
+    @property
+    def learning_set(self) -> str | None:
+        """Folder of the learning set, where the workflow trains the model."""
+        settings = self.config.classification
+        return settings.learning_set.as_posix() if settings and settings.learning_set else None
+
+    @property
+    def taxonomy(self) -> list[str]:
+        """The table of taxa, if there is one."""
+        return [self.config.taxonomy.as_posix()] if self.config.taxonomy else []
+
+    @property
+    def gpus(self) -> int:
+        """Graphics processors of a job that trains or classifies."""
+        return self.config.classification.gpus if self.config.classification else 0
+
+    def simulation(self, campaign: str) -> str:
+        """Options of the command that simulates a campaign."""
+        settings = self.config.simulate.campaigns[campaign]
+        return f"--preset {settings.preset} --seed {settings.seed}"
+
+    @property
+    def learning_set_options(self) -> str:
+        """Options of the command that draws the learning set."""
+        settings = self.config.simulate.learning_set
+        return f"--per-class {settings.per_class} --seed {settings.seed}" if settings else ""
+
+    def ready(self, campaign: str) -> bool:
+        """Say whether the files of a campaign are there, or are still to be simulated."""
+        return all(d.path.exists() for d in self.campaigns[campaign].deployments)
+
+    def shards(self, campaign: str) -> list[str]:
+        """Names of the shards of a campaign."""
+        return [shard.name for shard in self.campaigns[campaign].shards]
+
+    def stores(self, campaign: str, name: str) -> list[str]:
+        """Stores of one name of all shards."""
+        folder = self.campaigns[campaign].shard_folder
+        return [(folder(shard) / name).as_posix() for shard in self.shards(campaign)]
+
+    # What a step hangs on besides its input files. Equal text: nothing to do.
+    def manifest_depends_on(self, campaign: str) -> str:
+        """Fingerprint of settings and source files of the manifest."""
+        return self.campaigns[campaign].ingest_fingerprint() if self.ready(campaign) else ""
+
+    def objects_depend_on(self, campaign: str, shard: str) -> str:
+        """Fingerprint of settings and source files of one shard's objects."""
+        return self.campaigns[campaign].segmentation_fingerprint(shard)
+
+    def model_depends_on(self) -> str:
+        """Fingerprint of the settings of the training."""
+        settings = self.config.classification
+        trained = settings.model_copy(update={"gpus": 0}) if settings else None
+        return cfg.fingerprint(seston.__version__, trained)
+
+    def gather_depends_on(self, campaign: str) -> str:
+        """Fingerprint of the settings of the gather."""
+        config, rows = self.config, self.campaigns[campaign].deployments
+        despike = config.profiles.despike
+        return cfg.fingerprint(
+            seston.__version__, config.ingest, config.publication, str(despike), *rows
+        )
+
+    def profiles_depend_on(self, campaign: str) -> str:
+        """Fingerprint of the settings of the profiles."""
+        rows = self.campaigns[campaign].deployments
+        return cfg.fingerprint(
+            seston.__version__, self.config.profiles, self.config.publication, *rows
+        )
+
+
+def open_plan(
+    files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | None = None
+) -> Plan:
+    """Read and check a configuration, as Snakemake was given it.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        What was given as ``--configfile``; config/config.yaml if none.
+    overrides : mapping
+        What Snakemake made of ``--configfile`` and ``--config``.
+
+    Raises
+    ------
+    ConfigError
+        A key, value or path is wrong, or there is more than one file.
+    """
+    path = _only(files)
+    _refuse_overrides(path, overrides or {})
+    campaigns = load_campaigns(path)
+    config = cfg.load_config(path)
+    for campaign in campaigns.values():
+        if campaign.name not in config.simulate.campaigns:
+            cfg.check_paths(list(campaign.deployments))
+    _check_model(config, path)
+    _check_simulations(config, campaigns, path)
+    return Plan(path, config, campaigns)
+
+
+def _only(files: Sequence[Path | str]) -> Path:
+    if len(files) > 1:
+        raise ConfigError(
+            f"{len(files)} configurations were given",
+            where=", ".join(map(str, files)),
+            cure="Give one --configfile: every number then says where it is from.",
+        )
+    return Path(files[0]) if files else DEFAULT
+
+
+def _refuse_overrides(path: Path, overrides: Mapping[str, Any]) -> None:
+    """Refuse keys from the command line: the commands of the rules would not see them."""
+    if not overrides or not path.exists():
+        return
+    said = yaml.safe_load(path.read_text("utf-8")) or {}
+    changed = [key for key, value in overrides.items() if said.get(key) != value]
+    if changed:
+        raise ConfigError(
+            f"`{changed[0]}` was given with --config",
+            where=path,
+            cure="Write it into a configuration of your own, and give that as --configfile.",
+        )
+
+
+def _check_model(config: cfg.Config, path: Path) -> None:
+    settings = config.classification
+    if settings is None:
+        return
+    if settings.learning_set is None and not settings.model.exists():
+        raise ConfigError(
+            f"`classification.model` does not exist: {settings.model}",
+            where=path,
+            cure="Give a model's folder, or a `learning_set` from which to train it.",
+        )
+    learning_set = settings.learning_set
+    if learning_set and not learning_set.exists() and not config.simulate.learning_set:
+        raise ConfigError(
+            f"`classification.learning_set` does not exist: {learning_set}", where=path
+        )
+    if config.taxonomy and not config.taxonomy.exists():
+        raise ConfigError(f"`taxonomy` does not exist: {config.taxonomy}", where=path)
+
+
+def _check_simulations(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:
+    for name in config.simulate.campaigns:
+        if name not in campaigns:
+            raise ConfigError(
+                f"`simulate.campaigns.{name}`: there is no such campaign",
+                where=path,
+                cure=f"Add its deployment to {config.campaigns}.",
+            )

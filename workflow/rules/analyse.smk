@@ -1,0 +1,23 @@
+# Concentration, biovolume and carbon by profile, depth and taxon, beside the environment.
+rule profile:
+    input:
+        objects=f"{RESULTS}/{{campaign}}/objects.zarr",
+        manifest=f"{RESULTS}/{{campaign}}/manifest",
+        taxonomy=PLAN.taxonomy,
+    output:
+        directory(f"{RESULTS}/{{campaign}}/profiles.zarr"),
+    log:
+        f"{LOGS}/{{campaign}}/profile.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/profile.tsv"
+    params:
+        depends_on=lambda wildcards: PLAN.profiles_depend_on(wildcards.campaign),
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    message:
+        "Bin {wildcards.campaign} by profile, depth and taxon"
+    shell:
+        "seston profile {wildcards.campaign} --config {CONFIG} "
+        "--cores {threads} --memory {resources.mem_mb} &> {log}"

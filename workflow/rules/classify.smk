@@ -1,0 +1,66 @@
+# Taxa: a model, trained where a learning set is given, and its scores of every object.
+if PLAN.config.simulate.learning_set and PLAN.learning_set:
+
+    rule learning_set:
+        output:
+            directory(PLAN.learning_set),
+        log:
+            f"{LOGS}/learning-set.log",
+        benchmark:
+            f"{LOGS}/learning-set.tsv"
+        params:
+            settings=PLAN.learning_set_options,
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 30 * attempt,
+        message:
+            "Draw a learning set"
+        shell:
+            "seston simulate learning-set {output} {params.settings} &> {log}"
+
+
+if PLAN.learning_set:
+
+    rule train:
+        input:
+            PLAN.learning_set,
+        output:
+            directory(PLAN.model),
+        log:
+            f"{LOGS}/train.log",
+        benchmark:
+            f"{LOGS}/train.tsv"
+        params:
+            depends_on=PLAN.model_depends_on(),
+        threads: 4
+        resources:
+            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            runtime=lambda wildcards, attempt: 120 * attempt,
+            gpu=PLAN.gpus,
+        message:
+            "Train a classifier from {input}"
+        shell:
+            "seston train --config {CONFIG} &> {log}"
+
+
+rule classify:
+    input:
+        objects=f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr",
+        model=PLAN.model or [],
+    output:
+        directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/scores.zarr"),
+    log:
+        f"{LOGS}/{{campaign}}/classify/{{shard}}.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/classify/{{shard}}.tsv"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: 3000 * threads * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+        gpu=PLAN.gpus,
+    message:
+        "Classify {wildcards.campaign}, shard {wildcards.shard}"
+    shell:
+        "seston classify {wildcards.campaign} {wildcards.shard} --config {CONFIG} "
+        "--cores {threads} --memory {resources.mem_mb} &> {log}"

@@ -1,0 +1,43 @@
+# The configuration, checked before anything runs, and names that all rules share.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from seston.errors import SestonError
+from seston.plan import open_plan
+
+try:
+    PLAN = open_plan(workflow.overwrite_configfiles or [], config)
+except SestonError as error:
+    raise WorkflowError(str(error)) from None
+
+CONFIG = PLAN.path.as_posix()
+RESULTS = PLAN.config.results.as_posix()
+DATA = PLAN.config.simulate.folder.as_posix()
+LOGS = "logs"
+
+# The commands of this very environment, activated or not.
+shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
+
+
+wildcard_constraints:
+    campaign="[^/]+",
+    shard="[^/]+",
+
+
+def simulated(campaign):
+    """Folder that must be simulated before a campaign's files are known, if any."""
+    if campaign not in PLAN.simulated:
+        return []
+    return [checkpoints.simulate.get(campaign=campaign).output[0]]
+
+
+def stores(name):
+    """Input function: the stores of one name of all shards of the campaign."""
+
+    def of_all_shards(wildcards):
+        simulated(wildcards.campaign)
+        return PLAN.stores(wildcards.campaign, name)
+
+    return of_all_shards

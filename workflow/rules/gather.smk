@@ -1,0 +1,23 @@
+# All shards in one dataset of objects, with positions and taxa.
+rule gather:
+    input:
+        manifest=f"{RESULTS}/{{campaign}}/manifest",
+        objects=stores("objects.zarr"),
+        scores=stores("scores.zarr") if PLAN.model else [],
+    output:
+        directory(f"{RESULTS}/{{campaign}}/objects.zarr"),
+    log:
+        f"{LOGS}/{{campaign}}/gather.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/gather.tsv"
+    params:
+        depends_on=lambda wildcards: PLAN.gather_depends_on(wildcards.campaign),
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    message:
+        "Gather the objects of {wildcards.campaign}"
+    shell:
+        "seston gather {wildcards.campaign} --config {CONFIG} "
+        "--cores {threads} --memory {resources.mem_mb} &> {log}"

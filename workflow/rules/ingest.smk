@@ -1,0 +1,41 @@
+# Frames and environment of a campaign; and campaigns with known truth, where config names them.
+checkpoint simulate:
+    output:
+        directory(f"{DATA}/{{campaign}}"),
+    log:
+        f"{LOGS}/{{campaign}}/simulate.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/simulate.tsv"
+    wildcard_constraints:
+        campaign="|".join(PLAN.simulated) or "(?!)",
+    params:
+        settings=lambda wildcards: PLAN.simulation(wildcards.campaign),
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    message:
+        "Simulate {wildcards.campaign}"
+    shell:
+        "seston simulate isiis {output} {params.settings} --cores {threads} &> {log}"
+
+
+rule ingest:
+    input:
+        lambda wildcards: simulated(wildcards.campaign),
+    output:
+        directory(f"{RESULTS}/{{campaign}}/manifest"),
+    log:
+        f"{LOGS}/{{campaign}}/ingest.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/ingest.tsv"
+    params:
+        depends_on=lambda wildcards: PLAN.manifest_depends_on(wildcards.campaign),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    message:
+        "List frames and environment of {wildcards.campaign}"
+    shell:
+        "seston ingest {wildcards.campaign} --config {CONFIG} &> {log}"

@@ -1,0 +1,19 @@
+# What people read.
+rule report:
+    input:
+        objects=f"{RESULTS}/{{campaign}}/objects.zarr",
+        profiles=f"{RESULTS}/{{campaign}}/profiles.zarr",
+    output:
+        f"{RESULTS}/{{campaign}}/report.html",
+    log:
+        f"{LOGS}/{{campaign}}/report.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/report.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
+    message:
+        "Report on {wildcards.campaign}"
+    shell:
+        "seston report {wildcards.campaign} --config {CONFIG} &> {log}"

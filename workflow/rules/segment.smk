@@ -1,0 +1,24 @@
+# Objects of each shard: found, measured, cut out.
+# The manifest is ancient: a new one redoes only the shards whose files or settings changed.
+rule segment:
+    input:
+        manifest=ancient(f"{RESULTS}/{{campaign}}/manifest"),
+    output:
+        directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr"),
+    log:
+        f"{LOGS}/{{campaign}}/segment/{{shard}}.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/segment/{{shard}}.tsv"
+    params:
+        depends_on=lambda wildcards: PLAN.objects_depend_on(
+            wildcards.campaign, wildcards.shard
+        ),
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    message:
+        "Segment {wildcards.campaign}, shard {wildcards.shard}"
+    shell:
+        "seston segment {wildcards.campaign} {wildcards.shard} --config {CONFIG} "
+        "--cores {threads} --memory {resources.mem_mb} &> {log}"
