@@ -233,11 +233,13 @@ def export_netcdf(
 
 
 @app.command(rich_help_panel=TOOLS)
-def schema() -> None:
-    """Print the JSON schema of config.yaml."""
-    from seston.config import schema_text
+def schema(
+    markdown: Annotated[bool, typer.Option(help="As tables for a person.")] = False,
+) -> None:
+    """Print what config.yaml and campaigns.csv may hold: as JSON schema, or as tables."""
+    from seston import schema as texts
 
-    print(schema_text())
+    print(texts.as_markdown() if markdown else texts.as_json(), end="")
 
 
 @app.command("warm-up", rich_help_panel=TOOLS)

@@ -389,11 +389,6 @@ def check_paths(deployments: list[Deployment]) -> None:
                 )
 
 
-def schema_text() -> str:
-    """JSON schema of config.yaml, for editors; config/schema.json holds it."""
-    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
-
-
 def fingerprint(*parts: BaseModel | str | int | float | None) -> str:
     """Short hash of settings: equal settings, equal text."""
     plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]

@@ -1,0 +1,74 @@
+"""The configuration told to editors (JSON schema) and to people (tables)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from seston.config import Config, Deployment
+
+_HEAD = """\
+# What the configuration may hold
+
+Written by `seston schema --markdown`; `config/schema.json` says the same to editors.
+An unknown key, a wrong value or a path that does not exist stops the workflow before it runs.
+Paths are relative to the folder where the workflow runs.
+"""
+_DEPLOYMENT = """
+## `campaigns.csv`: one row is one deployment
+
+An instrument put in the water once, and the folder of its files as they left it. Empty cells
+and absent columns take the defaults. Lines that begin with `#` are skipped.
+"""
+
+
+def as_json() -> str:
+    """JSON schema of config.yaml."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def as_markdown() -> str:
+    """Tables of all keys of config.yaml and all columns of campaigns.csv."""
+    parts = [_HEAD, "\n## `config.yaml`\n", *_table(Config, "", nested=True)]
+    parts += [_DEPLOYMENT, *_table(Deployment, "", nested=False)]
+    return "\n".join(parts) + "\n"
+
+
+def _table(model: type[BaseModel], prefix: str, *, nested: bool) -> Iterator[str]:
+    yield "\n| key | default | meaning |\n|---|---|---|"
+    yield from _rows(model, prefix, nested=nested)
+
+
+def _rows(model: type[BaseModel], prefix: str, *, nested: bool) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{name}"
+        inner, each = _inner(field)
+        if nested and inner is not None:
+            yield f"| **`{key}`** | | {_first_line(inner) if not field.description else field.description} |"
+            yield from _rows(inner, f"{key}.{'*.' if each else ''}", nested=True)
+        else:
+            yield f"| `{key}` | {_default(field)} | {field.description or ''} |"
+
+
+def _inner(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
+    """Model that a key holds, and whether it holds many of them by name."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind, field.default_factory is dict
+    return None, False
+
+
+def _first_line(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").splitlines()[0].rstrip(".")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default: Any = field.get_default(call_default_factory=True)
+    return "" if default is None or default in ("", {}) else f"`{default}`"
