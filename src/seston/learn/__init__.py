@@ -1,0 +1,48 @@
+"""Naming objects: learn a classifier from sorted vignettes, and score vignettes with it.
+
+torch, timm and scikit-learn are imported on the first use, not with this module.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seston.learn._torch import device, use_threads
+    from seston.learn.card import Card, load_card
+    from seston.learn.learning_set import LearningSet, read_learning_set
+    from seston.learn.model import Model, load_model
+    from seston.learn.train import train
+
+__all__ = [
+    "Card",
+    "LearningSet",
+    "Model",
+    "device",
+    "load_card",
+    "load_model",
+    "read_learning_set",
+    "train",
+    "use_threads",
+]
+
+_HOME = {
+    "Card": "card",
+    "LearningSet": "learning_set",
+    "Model": "model",
+    "device": "_torch",
+    "load_card": "card",
+    "load_model": "model",
+    "read_learning_set": "learning_set",
+    "train": "train",
+    "use_threads": "_torch",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = found  # `train` is also the name of a module: the function wins
+    return found
