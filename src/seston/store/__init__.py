@@ -1,6 +1,6 @@
 """Datasets on disk: Zarr stores that are written atomically and open as xarray Datasets."""
 
-from seston.store.atomic import new_file, new_folder
+from seston.atomic import new_file, new_folder
 from seston.store.objects import (
     new_objects,
     new_scores,

@@ -21,6 +21,7 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
+from seston.atomic import new_folder
 from seston.errors import StoreError
 from seston.features import FEATURES
 from seston.store.arrays import (
@@ -31,7 +32,6 @@ from seston.store.arrays import (
     fast_codecs,
     stored,
 )
-from seston.store.atomic import new_folder
 from seston.variables import OBJECTS, PROFILES
 
 #: Columns that segmentation knows; the gather adds position, scores and taxa.

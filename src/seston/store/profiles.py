@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from seston.atomic import new_folder
 from seston.store.arrays import consolidate
-from seston.store.atomic import new_folder
 from seston.variables import TIME_UNITS
 
 
