@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seston.learn.card import Card, load_card
     from seston.learn.learning_set import LearningSet, read_learning_set
     from seston.learn.model import Model, load_model
-    from seston.learn.train import train
+    from seston.learn.training import train
 
 __all__ = [
     "Card",
@@ -35,7 +35,7 @@ _HOME = {
     "load_card": "card",
     "load_model": "model",
     "read_learning_set": "learning_set",
-    "train": "train",
+    "train": "training",
     "use_threads": "_torch",
 }
 
@@ -44,5 +44,5 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = found  # `train` is also the name of a module: the function wins
+    globals()[name] = found
     return found

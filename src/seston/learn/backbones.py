@@ -189,7 +189,7 @@ def _unwrapped(found: object, path: Path) -> dict[str, Any]:
 
 
 def _load(backbone: Backbone, tensors: dict[str, Any], path: Path) -> None:
-    cfg = backbone.module.pretrained_cfg
+    cfg: dict[str, Any] = backbone.module.pretrained_cfg  # type: ignore[assignment]
     if "_conv_stem.weight" in tensors:
         tensors = _in_timm_names(backbone.name, tensors, path)
     first, classifier = (_names(cfg.get(key)) for key in ("first_conv", "classifier"))
@@ -271,7 +271,7 @@ def _fold_children(parent: nn.Module) -> None:
     from torch import nn
     from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-    children = list(parent.named_children())
+    children: list[tuple[str, Any]] = list(parent.named_children())
     for (_, conv), (name, norm) in itertools.pairwise(children):
         pair = isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
         if not pair or conv.out_channels != norm.num_features:

@@ -213,21 +213,20 @@ def split(learning_set: LearningSet, seed: int, share: float = HELD_OUT) -> NDAr
         mine = sorted((d for d, i in own.items() if i == label), key=lambda d: _draw(d, seed))
         held_out.update(mine[: min(max(1, round(share * len(mine))), len(mine) - 1)])
     chosen = np.array([digest in held_out for digest in learning_set.digests])
-    return _leave_each_taxon_one(chosen, labels)
+    _check_all_learned(learning_set, chosen)
+    return chosen
 
 
 def _draw(digest: str, seed: int) -> str:
     return hashlib.sha256(f"{seed} {digest}".encode()).hexdigest()
 
 
-def _leave_each_taxon_one(
-    held_out: NDArray[np.bool_], labels: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    learned = set(labels[~held_out].tolist())
-    lost = sorted(set(labels.tolist()) - learned)
+def _check_all_learned(learning_set: LearningSet, held_out: NDArray[np.bool_]) -> None:
+    learned = set(learning_set.labels[~held_out].tolist())
+    lost = [taxon for i, taxon in enumerate(learning_set.taxa) if i not in learned]
     if lost:
         raise InputError(
-            f"all pictures of taxon {lost[0] + 1} stand in other taxa too",
+            f"all pictures of {lost[0]} stand in other taxa too",
+            where=learning_set.name,
             cure="Give each picture one taxon.",
         )
-    return held_out

@@ -68,7 +68,7 @@ class Report:
         """
         chosen = np.asarray(members, bool)
         weights = self.support[chosen] if weighted else np.ones(int(chosen.sum()))
-        return tuple(_mean(v[chosen], weights) for v in (self.precision, self.recall))  # type: ignore[return-value]
+        return _mean(self.precision[chosen], weights), _mean(self.recall[chosen], weights)
 
 
 def report(confusion: ArrayLike) -> Report:
@@ -128,11 +128,11 @@ def log_loss(scores: ArrayLike, truth: ArrayLike) -> float:
 
 
 def calibration_error(scores: ArrayLike, truth: ArrayLike, bins: int = 15) -> float:
-    """Expected calibration error: mean gap of confidence and accuracy, by bins of confidence.
+    """Give the expected calibration error: mean gap of confidence and accuracy in 15 bins.
 
     References
     ----------
-    Guo et al. (2017), On calibration of modern neural networks, section 2; 15 equal bins.
+    Guo et al. (2017), On calibration of modern neural networks, section 2.
     """
     table = np.asarray(scores, np.float64)
     confidence = table.max(axis=1)

@@ -1,0 +1,102 @@
+"""The card of a model: all that a person or a program must know of it, beside its weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from seston.errors import ModelError
+
+CARD, WEIGHTS = "card.json", "model.safetensors"
+VERSION = 1
+CURE = "Train the model again (`seston train`), or restore its folder from a copy."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """What a model is and how well it does.
+
+    Parameters
+    ----------
+    taxa : tuple of str
+        Names of the columns of its scores.
+    backbone : dict
+        ``name`` in timm, ``weights`` and their ``sha256``, ``n_features``.
+    preprocessing : dict
+        ``image_size`` (pixels), ``mean`` and ``std`` of the network's input, ``size_inputs``,
+        ``size_unit``, ``background``.
+    head : dict
+        ``kind`` and the settings of its fit.
+    training : dict
+        ``learning_set``, its ``sha256``, ``seed``, ``pixel_size_mm``, numbers of pictures learned
+        from and held out by taxon, ``skipped`` files, ``contradictions``.
+    metrics : dict
+        On the pictures held out: ``accuracy``, ``balanced_accuracy``, ``f1_macro``, ``log_loss``,
+        ``calibration_error``; ``per_class`` precision, recall, f1, support; ``confusion``.
+    versions : dict
+        Libraries it was trained with.
+    weights_sha256 : str
+        Hash of ``model.safetensors``.
+    """
+
+    taxa: tuple[str, ...]
+    backbone: dict[str, Any]
+    preprocessing: dict[str, Any]
+    head: dict[str, Any]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    weights_sha256: str
+
+    @property
+    def hash(self) -> str:
+        """Hash of the card, and so of the weights: the identity of the model."""
+        return hashlib.sha256(_text(dataclasses.asdict(self)).encode()).hexdigest()
+
+    @property
+    def size_unit(self) -> Literal["mm", "pixel"]:
+        """Unit of the sizes that the model was told."""
+        unit: Literal["mm", "pixel"] = self.preprocessing["size_unit"]
+        return unit
+
+    def text(self) -> str:
+        """Give the card as JSON, with its own hash in it."""
+        facts = {"card_version": VERSION, "hash": self.hash, **dataclasses.asdict(self)}
+        return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def load_card(model: Path) -> Card:
+    """Read the card of a model, without its weights (and without torch).
+
+    Raises
+    ------
+    ModelError
+        It is missing, damaged or changed since it was written.
+    """
+    path = Path(model) / CARD
+    try:
+        facts: Any = json.loads(path.read_text("utf-8"))
+        version, stated = facts.pop("card_version"), facts.pop("hash")
+        if version != VERSION:
+            raise ModelError(f"card of version {version}, this is {VERSION}", where=path, cure=CURE)
+        card = Card(**{**facts, "taxa": tuple(facts["taxa"])})
+        intact = card.hash == stated
+    except OSError as error:
+        raise ModelError(
+            f"the model has no card that can be read: {error.strerror}", where=path, cure=CURE
+        ) from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError("the card is damaged", where=path, cure=CURE) from None
+    if not intact:
+        raise ModelError("the card was changed since it was written", where=path, cure=CURE)
+    return card
+
+
+def _text(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, sort_keys=True, ensure_ascii=True)
