@@ -1,0 +1,120 @@
+"""Arrays on disk: nothing is lost, whatever the sizes, and unsafe writes are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seston.errors import StoreError
+from seston.store import arrays
+from seston.store.gather import Source, copy_region, regions
+from seston.variables import OBJECTS, Variable
+
+SMALL = 8  # rows in a shard in these tests, so that many shards are met
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "ROWS_PER_CHUNK", SMALL // 2)
+    monkeypatch.setattr(arrays, "ROWS_PER_SHARD", SMALL)
+
+
+def _shards(tmp_path: Path, sizes: list[int], variable: Variable) -> list[Source]:
+    sources, start = [], 0
+    for i, size in enumerate(sizes):
+        group = zarr.open_group(tmp_path / f"{i}.zarr", mode="w")
+        appender = arrays.Appender(arrays.create(group, variable, (0,)))
+        appender.append(np.arange(start, start + size, dtype=variable.dtype))
+        appender.close()
+        sources.append(Source(tmp_path / f"{i}.zarr", size))
+        start += size
+    return sources
+
+
+@given(parts=st.lists(st.integers(0, 30), max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_what_is_appended_in_parts_is_read_as_one(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[int]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "ROWS_PER_CHUNK", SMALL // 2)
+        patch.setattr(arrays, "ROWS_PER_SHARD", SMALL)
+        group = zarr.open_group(tmp_path_factory.mktemp("a") / "a.zarr", mode="w")
+        appender = arrays.Appender(arrays.create(group, OBJECTS["top"], (0,)))
+        whole = np.arange(sum(parts), dtype=np.int32)
+        for piece in np.split(whole, np.cumsum(parts)[:-1]) if parts else []:
+            appender.append(piece)
+            assert appender.held_rows < SMALL
+        appender.close()
+        np.testing.assert_array_equal(group["top"][:], whole)
+
+
+@given(sizes=st.lists(st.integers(0, 20), min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_regions_copied_in_any_order_make_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int]
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("gather")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "ROWS_PER_CHUNK", SMALL // 2)
+        patch.setattr(arrays, "ROWS_PER_SHARD", SMALL)
+        sources = _shards(tmp_path, sizes, OBJECTS["object_id"])
+        target = zarr.open_group(tmp_path / "all.zarr", mode="w")
+        arrays.create(target, OBJECTS["object_id"], (sum(sizes),))
+        for start, stop in reversed(regions(OBJECTS["object_id"], sum(sizes))):
+            copy_region(tmp_path / "all.zarr", "object_id", sources, start, stop)
+        np.testing.assert_array_equal(target["object_id"][:], np.arange(sum(sizes), dtype="u8"))
+
+
+def test_shifts_are_added_to_the_rows_of_their_source(tmp_path: Path, small_shards: None) -> None:
+    first, second = _shards(tmp_path, [3, 2], OBJECTS["frame"])
+    target = zarr.open_group(tmp_path / "all.zarr", mode="w")
+    arrays.create(target, OBJECTS["frame"], (5,))
+    moved = Source(second.path, second.rows, shift=100)
+    copy_region(tmp_path / "all.zarr", "frame", [first, moved], 0, 5)
+    np.testing.assert_array_equal(target["frame"][:], [0, 1, 2, 103, 104])
+
+
+@pytest.mark.parametrize(("start", "rows"), [(1, 7), (0, 5), (8, 9), (16, 9)])
+def test_a_region_that_is_not_whole_shards_is_refused(
+    tmp_path: Path, small_shards: None, start: int, rows: int
+) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    array = arrays.create(group, OBJECTS["top"], (20,))
+    with pytest.raises(StoreError, match="not whole shards"):
+        arrays.write_region(array, start, np.zeros(rows, np.int32))
+
+
+def test_the_last_region_may_be_short(tmp_path: Path, small_shards: None) -> None:
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    array = arrays.create(group, OBJECTS["top"], (20,))
+    arrays.write_region(array, 16, np.full(4, 7, np.int32))
+    np.testing.assert_array_equal(array[16:], 7)
+
+
+def test_a_shard_that_holds_fewer_rows_than_planned_is_refused(
+    tmp_path: Path, small_shards: None
+) -> None:
+    (source,) = _shards(tmp_path, [3], OBJECTS["object_id"])
+    target = zarr.open_group(tmp_path / "all.zarr", mode="w")
+    arrays.create(target, OBJECTS["object_id"], (4,))
+    with pytest.raises(StoreError, match="has not the 4 rows"):
+        copy_region(tmp_path / "all.zarr", "object_id", [Source(source.path, 4)], 0, 4)
+
+
+def test_times_survive_to_the_nanosecond_and_missing_ones_are_nat(tmp_path: Path) -> None:
+    times = np.array(["2013-07-25T10:15:00.123456789", "NaT"], "datetime64[ns]")
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    appender = arrays.Appender(arrays.create(group, OBJECTS["time"], (0,)))
+    appender.append(times)
+    appender.close()
+    arrays.consolidate(tmp_path / "a.zarr")
+    opened = xr.open_zarr(tmp_path / "a.zarr", chunks=None)
+    np.testing.assert_array_equal(opened["time"].to_numpy().astype("M8[ns]"), times)
+    assert opened["time"].attrs["standard_name"] == "time"
