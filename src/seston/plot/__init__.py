@@ -1,0 +1,33 @@
+"""Figures. Each function draws on the Axes it is given, or on a new Figure of its own.
+
+No function touches pyplot, so figures can be drawn in any process and any number of them.
+"""
+
+from seston.plot.cells import Cells, pool, pool_profile, poisson_limits
+from seston.plot.confusion import confusion
+from seston.plot.mosaic import mosaic
+from seston.plot.profile import profile, profile_grid, water_profile
+from seston.plot.quality import quality, reasons
+from seston.plot.section import has_values, section, sections
+from seston.plot.spectrum import size_spectrum
+from seston.plot.style import to_png, to_svg
+
+__all__ = [
+    "Cells",
+    "confusion",
+    "has_values",
+    "mosaic",
+    "poisson_limits",
+    "pool",
+    "pool_profile",
+    "profile",
+    "profile_grid",
+    "quality",
+    "reasons",
+    "section",
+    "sections",
+    "size_spectrum",
+    "to_png",
+    "to_svg",
+    "water_profile",
+]
