@@ -53,10 +53,10 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     StoreError
         The objects of the shard are missing.
     """
-    from seston.learn import load_model
+    from seston.learn import load_card
 
     settings = settings_of(campaign)
-    card = load_model(settings.model)
+    card = load_card(settings.model)
     folder = campaign.shard_folder(shard.name)
     objects = folder / "objects.zarr"
     total = len(read_column(open_group(objects), "object_id"))
@@ -83,7 +83,7 @@ class _Scorer:
         self._settings = settings
 
     def __call__(self, objects: Path, start: int, stop: int) -> NDArray[np.float16]:
-        model = _model(self._settings.model)
+        model = _model(self._settings.model, self._settings.batch_size)
         group = open_group(objects)
         rows = slice(start, stop)
         vignettes = read_vignettes(group, rows)
@@ -92,10 +92,11 @@ class _Scorer:
 
 
 @lru_cache(maxsize=1)
-def _model(folder: Path) -> Model:
-    from seston.learn import load_model
+def _model(folder: Path, batch_size: int) -> Model:
+    from seston.learn import load_model, use_threads
 
-    return load_model(folder)
+    use_threads(1)  # a worker is one of as many processes as there are cores
+    return load_model(folder, batch_size=batch_size)
 
 
 def _pixel_sizes(group: zarr.Group, rows: slice) -> NDArray[Any]:
