@@ -1,12 +1,27 @@
-"""Uneven light: the background of a scan or of a still camera, and its removal."""
+"""Uneven light: the background of a scan or of a still camera, and its removal.
+
+A corrected level is ``min(255, floor(240 * pixel / background + 0.5))``, in single precision.
+Lines of a scan are not corrected as a whole: their pixels are compared with the limit of their
+column, and only those of objects are ever corrected.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
+from seston.config import Segmentation
 from seston.frame import UInt8Array
+from seston.image import kernels
+from seston.image.kernels import BLOCK, CELL, WHITE
+
+#: A block of a column darker than this share of the window's mean holds an object.
+KEEP = 0.97
 
 
 def median_background(frames: Sequence[UInt8Array]) -> UInt8Array:
@@ -24,3 +39,123 @@ def median_background(frames: Sequence[UInt8Array]) -> UInt8Array:
     """
     middle: UInt8Array = np.median(np.stack(frames), axis=0).astype(np.uint8)
     return middle
+
+
+@dataclass(frozen=True, eq=False)
+class Lit:
+    """Lines and the light that falls on them.
+
+    Parameters
+    ----------
+    pixels : array (line, column), uint8
+        As the camera saw them, or corrected already.
+    first_line : int
+        Line of ``pixels[0]`` in the deployment, or 0 for a frame of its own.
+    flip : uint8
+        255 where objects are bright and pixels must be turned (exclusive or), else 0.
+    cells : array (cell row, cell), uint16
+        Sums of the pixels of each cell, turned.
+    level : array (block, column), float64
+        Level of the background, turned.
+    """
+
+    pixels: UInt8Array
+    first_line: int
+    flip: np.uint8
+    cells: NDArray[np.uint16]
+    level: NDArray[np.float64]
+
+    @cached_property
+    def scale(self) -> NDArray[np.float32]:
+        """What a pixel is multiplied by, (block, column)."""
+        return (WHITE / np.maximum(self.level, 1.0)).astype(np.float32)
+
+    def limits(self, share: float) -> UInt8Array:
+        """Pixels below these are darker than a share of the background, (block, column)."""
+        return kernels.limits(self.scale, ceil(share * WHITE))
+
+    def faint_cells(self, share: float) -> UInt8Array:
+        """0 where the mean of a cell is below a share of its background's, else 1."""
+        width = self.pixels.shape[1]
+        starts = np.arange(0, width, CELL)
+        limit = share * np.add.reduceat(self.level, starts, axis=1)
+        first = self.first_line // CELL
+        return kernels.faint_cells(self.cells, first, limit, self.cell_heights)
+
+    @property
+    def cell_heights(self) -> NDArray[np.int64]:
+        """Lines of each row of cells; fewer than CELL where the lines begin or end within it."""
+        return _heights(self.first_line, len(self.pixels), CELL)
+
+    def background_level(self, owned: slice) -> float:
+        """Mean level of the background over some lines, as the camera saw it."""
+        rows = np.arange(owned.start, owned.stop) + self.first_line
+        blocks = rows // BLOCK - self.first_line // BLOCK
+        if not len(blocks):
+            return float("nan")
+        mean = float(np.bincount(blocks, minlength=len(self.level)) @ self.level.mean(axis=1))
+        mean /= len(blocks)
+        return 255 - mean if self.flip else mean
+
+
+def _heights(first_line: int, lines: int, size: int) -> NDArray[np.int64]:
+    begin, end = first_line, first_line + lines
+    edges = np.arange(begin // size, -(-end // size) + 1) * size
+    inside = np.clip(edges, begin, end)
+    return np.asarray(inside[1:] - inside[:-1], np.int64)
+
+
+def _flip(settings: Segmentation) -> np.uint8:
+    return np.uint8(255 if settings.polarity == "bright" else 0)
+
+
+def _sums(
+    pixels: UInt8Array, first_line: int, flip: np.uint8
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint16]]:
+    n, width = pixels.shape
+    heights = _heights(first_line, n, BLOCK)
+    blocks = np.zeros((len(heights), width), np.uint32)
+    rows = len(_heights(first_line, n, CELL))
+    cells = np.zeros((rows, -(-width // CELL)), np.uint16)
+    kernels.add_up(pixels, first_line, flip, blocks, cells)
+    return blocks, heights, cells
+
+
+def light_scan(lines: UInt8Array, first_line: int, settings: Segmentation) -> Lit:
+    """Light of a line scan: each column's running mean, without its dark blocks.
+
+    Parameters
+    ----------
+    lines : array (line, column), uint8
+        Consecutive lines of one scan.
+    first_line : int
+        Line of ``lines[0]`` in the deployment.
+    settings : Segmentation
+        Its `background_lines` is the window of the mean; it moves in steps of BLOCK lines.
+    """
+    flip = _flip(settings)
+    blocks, counts, cells = _sums(lines, first_line, flip)
+    half = settings.background_lines // (2 * BLOCK)
+    level = kernels.running_mean(blocks, counts, half, KEEP)
+    return Lit(lines, first_line, flip, cells, level)
+
+
+def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segmentation) -> Lit:
+    """Light of a still frame: a picture of its background, or its own median level.
+
+    Parameters
+    ----------
+    frame : array (y, x), uint8
+        One whole frame.
+    background : array (y, x), uint8, or None
+        Median of the frames around; None takes the median of the frame's own pixels.
+    settings : Segmentation
+        Tells whether objects are dark or bright.
+    """
+    if background is None:
+        middle = np.bincount(frame.ravel(), minlength=256).cumsum().searchsorted(frame.size / 2)
+        background = np.full_like(frame, middle)
+    pixels = kernels.correct_frame(frame, background, _flip(settings))
+    _, _, cells = _sums(pixels, 0, np.uint8(0))
+    blocks = -(-len(frame) // BLOCK)
+    return Lit(pixels, 0, np.uint8(0), cells, np.full((blocks, frame.shape[1]), float(WHITE)))

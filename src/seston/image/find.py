@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from math import ceil
 
-from seston.config import Segmentation
-from seston.frame import UInt8Array
-from seston.image.objects import Objects
+import numpy as np
+from numpy.typing import NDArray
 
-#: Lines of a block whose mean is one step of the background, aligned on lines of the deployment.
-BLOCK = 512
+from seston.config import Segmentation
+from seston.features import FEATURES
+from seston.frame import UInt8Array
+from seston.image.correct import Lit, light_scan, light_still
+from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
+from seston.image.measure import measure
+from seston.image.objects import Objects
+from seston.image.segment import longest, mask_runs, select
+from seston.image.tally import tally
 
 
 def halo(settings: Segmentation, pixel_height: float) -> int:
@@ -21,10 +27,18 @@ def halo(settings: Segmentation, pixel_height: float) -> int:
         Of the instrument.
     pixel_height : float, mm
         Length of a pixel across the lines.
+
+    Notes
+    -----
+    An object ends at most `max_length_mm` after its first line; a faint object that touches it
+    there may be as long again; and their background needs half its window, in whole blocks. For a
+    still camera a frame is a world of its own: 0.
     """
-    length = ceil(settings.max_length_mm / pixel_height)
-    window = settings.background_lines if settings.background == "running_mean" else 0
-    return BLOCK * ceil((length + window + BLOCK) / BLOCK)
+    if settings.background != "running_mean":
+        return 0
+    length = 2 * (longest(settings, pixel_height) + 2 * CELL)
+    window = BLOCK * (settings.background_lines // (2 * BLOCK) + 1)
+    return BLOCK * ceil((length + window) / BLOCK)
 
 
 def find_objects(
@@ -68,8 +82,78 @@ def find_objects(
     ValueError
         `background` is missing or has another shape than `lines`.
     """
-    raise RuntimeError("under construction")
+    lines = _checked(lines, background, settings)
+    lit = _light(lines, background, settings, first_line)
+    runs = mask_runs(lit, settings, pixel_height, pixel_width)
+    found = select(lit, runs, owned, settings, pixel_height, pixel_width)
+    sums = tally(lit, found)
+    columns = measure(found.table, sums, pixel_height, pixel_width)
+    table = found.table
+    return Objects(
+        line=table[:, TOP] + first_line,
+        column=table[:, COLUMN].copy(),
+        top=table[:, TOP] + first_line,
+        left=table[:, LEFT].copy(),
+        bottom=table[:, BOTTOM] + first_line,
+        right=table[:, RIGHT].copy(),
+        features=_in_order(columns, len(table)),
+        vignette_bytes=sums.vignettes,
+        vignette_offsets=sums.offsets,
+        too_small=found.too_small,
+        too_large=found.too_large,
+        too_long=found.too_long,
+        background_level=lit.background_level(owned),
+        saturated=_saturated(lines, owned),
+    )
+
+
+def _checked(
+    lines: UInt8Array, background: UInt8Array | None, settings: Segmentation
+) -> UInt8Array:
+    if settings.background == "neighbours" and background is None:
+        raise ValueError("settings.background is 'neighbours', and no background is given")
+    if background is not None and background.shape != lines.shape:
+        raise ValueError(f"lines are {lines.shape}, their background is {background.shape}")
+    return np.ascontiguousarray(lines, dtype=np.uint8)
+
+
+def _light(
+    lines: UInt8Array, background: UInt8Array | None, settings: Segmentation, first_line: int
+) -> Lit:
+    if settings.background == "running_mean":
+        return light_scan(lines, first_line, settings)
+    return light_still(lines, background, settings)
+
+
+def _in_order(columns: dict[str, NDArray[np.float64]], n: int) -> NDArray[np.float32]:
+    features = np.full((n, len(FEATURES)), np.nan, np.float32)
+    for i, name in enumerate(FEATURES):
+        if name in columns:
+            features[:, i] = columns[name]
+    return features
+
+
+def _saturated(lines: UInt8Array, owned: slice) -> float:
+    """Share of pixels at 255, looked up on every eighth owned line."""
+    seen = lines[owned][::8]
+    return float(np.count_nonzero(seen == 255) / seen.size) if seen.size else 0.0
 
 
 def warm_up() -> None:
     """Compile the kernels, once for a machine."""
+    y, x = np.mgrid[:64, :64]
+    disc = np.where(np.hypot(y - 30, x - 30) < 20, 210, 240).astype(np.uint8)
+    disc[25:30, 25:30] = 100
+    for background in ("running_mean", "level"):
+        for polarity in ("dark", "bright"):
+            changed = Segmentation.model_validate(
+                {"background": background, "polarity": polarity, "faint_min_esd_mm": 1.0}
+            )
+            find_objects(
+                disc if polarity == "dark" else 255 - disc,
+                owned=slice(0, 64),
+                settings=changed,
+                pixel_height=0.1,
+                pixel_width=0.1,
+                costly=True,
+            )

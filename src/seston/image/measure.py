@@ -1,0 +1,189 @@
+"""Formulas: from sums over the pixels of objects to features in mm.
+
+Each follows scikit-image's `regionprops` with ``spacing=(pixel_height, pixel_width)`` where that
+has it; what is ours says so. Hu's invariants and the Crofton perimeter, which scikit-image gives
+for square pixels only, are the same there and true for others.
+"""
+
+from __future__ import annotations
+
+from math import atan2, hypot, pi, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seston.image.kernels import BOTTOM, LEFT, RIGHT, TOP, WHITE
+from seston.image.tally import POWERS, Tally
+
+Columns = dict[str, NDArray[np.float64]]
+Moments = dict[tuple[int, int], NDArray[np.float64]]
+
+
+def measure(
+    table: NDArray[np.int64], tally: Tally, pixel_height: float, pixel_width: float
+) -> Columns:
+    """All cheap features, by name.
+
+    Parameters
+    ----------
+    table : array (object, 7), int64
+        See `seston.image.kernels.tabulate`.
+    tally : Tally
+        Sums over the pixels of the same objects.
+    pixel_height, pixel_width : float, mm
+        Size of a pixel across lines and along a line.
+    """
+    spacing = (pixel_height, pixel_width)
+    shape = _named(tally.shape, spacing)
+    grey = _named(tally.grey, spacing)
+    columns = _sizes(table, tally, spacing)
+    columns |= _ellipse(shape, columns["area"], spacing)
+    columns |= _centres(shape, grey)
+    columns |= _hu("moments_hu", shape, pixel_height * pixel_width)
+    columns |= _hu("moments_weighted_hu", grey, pixel_height * pixel_width)
+    return columns | _levels(tally, spacing)
+
+
+def _named(sums: NDArray[np.float64], spacing: tuple[float, float]) -> Moments:
+    """Name sums by their powers, with positions in mm."""
+    height, width = spacing
+    return {(p, q): sums[:, i] * height**p * width**q for i, (p, q) in enumerate(POWERS)}
+
+
+def _sizes(table: NDArray[np.int64], tally: Tally, spacing: tuple[float, float]) -> Columns:
+    counts, pixel = tally.counts, spacing[0] * spacing[1]
+    pixels, holes = tally.shape[:, 0], counts["hole_pixels"]
+    height = (table[:, BOTTOM] - table[:, TOP]) * spacing[0]
+    width = (table[:, RIGHT] - table[:, LEFT]) * spacing[1]
+    area, perimeter = pixels * pixel, _crofton(tally, spacing)
+    return {
+        "area": area,
+        "area_filled": (pixels + holes) * pixel,
+        "area_bbox": height * width,
+        "height": height,
+        "width": width,
+        "equivalent_diameter_area": np.sqrt(4 * area / pi),
+        "extent": area / (height * width),
+        "perimeter_crofton": perimeter,
+        "circularity": 4 * pi * area / perimeter**2,
+        "hole_percentage": 100 * holes / (pixels + holes),
+        "euler_number": (counts["crossings_horizontal"] - counts["touches"]).astype(float),
+    }
+
+
+def _crofton(tally: Tally, spacing: tuple[float, float]) -> NDArray[np.float64]:
+    """Length of outlines by the Cauchy-Crofton formula in four directions.
+
+    Each direction stands for the angles nearest to it, and its lines are as far apart as the
+    pixels set them. With square pixels it is scikit-image's `perimeter_crofton`.
+    """
+    height, width = spacing
+    counts = tally.counts
+    diagonal = atan2(height, width)
+    slanted = counts["crossings_down_right"] + counts["crossings_down_left"]
+    length: NDArray[np.float64] = (
+        diagonal * height * counts["crossings_horizontal"]
+        + (pi / 2 - diagonal) * width * counts["crossings_vertical"]
+        + pi / 4 * height * width / hypot(height, width) * slanted
+    )
+    return length
+
+
+def _central(m: Moments) -> Moments:
+    """Moments about the centre of mass."""
+    n, y, x = m[0, 0], m[1, 0] / m[0, 0], m[0, 1] / m[0, 0]
+    return {
+        (0, 0): n,
+        (2, 0): m[2, 0] - y * m[1, 0],
+        (1, 1): m[1, 1] - y * m[0, 1],
+        (0, 2): m[0, 2] - x * m[0, 1],
+        (3, 0): m[3, 0] - 3 * y * m[2, 0] + 2 * y**2 * m[1, 0],
+        (2, 1): m[2, 1] - 2 * y * m[1, 1] - x * m[2, 0] + 2 * y**2 * m[0, 1],
+        (1, 2): m[1, 2] - 2 * x * m[1, 1] - y * m[0, 2] + 2 * x**2 * m[1, 0],
+        (0, 3): m[0, 3] - 3 * x * m[0, 2] + 2 * x**2 * m[0, 1],
+    }
+
+
+def _ellipse(shape: Moments, area: NDArray[np.float64], spacing: tuple[float, float]) -> Columns:
+    mu = _central(shape)
+    yy, xy, xx = (mu[k] / mu[0, 0] for k in ((2, 0), (1, 1), (0, 2)))
+    spread = np.sqrt(4 * xy**2 + (xx - yy) ** 2)
+    large = (xx + yy + spread) / 2
+    small = np.maximum((xx + yy - spread) / 2, 0)
+    major, minor = 4 * np.sqrt(large), 4 * np.sqrt(small)
+    angle = 0.5 * np.arctan2(2 * xy, yy - xx)
+    round_ = np.where(xy > 0, pi / 4, -pi / 4)  # as scikit-image has it where axes are equal
+    pixel = sqrt(spacing[0] * spacing[1])
+    return {
+        "axis_major_length": major,
+        "axis_minor_length": minor,
+        "eccentricity": np.sqrt(
+            1 - np.divide(small, large, out=np.ones_like(area), where=large > 0)
+        ),
+        "orientation": np.where(xx == yy, round_, angle),
+        "elongation": np.maximum(major, pixel) / np.maximum(minor, pixel),
+    }
+
+
+def _centres(shape: Moments, grey: Moments) -> Columns:
+    y, x = shape[1, 0] / shape[0, 0], shape[0, 1] / shape[0, 0]
+    weight = np.maximum(grey[0, 0], 1)  # an object that is black all over has no centre of grey
+    black = grey[0, 0] == 0
+    gy, gx = np.where(black, y, grey[1, 0] / weight), np.where(black, x, grey[0, 1] / weight)
+    return {
+        "centroid_local-0": y,
+        "centroid_local-1": x,
+        "centroid_weighted_local-0": gy,
+        "centroid_weighted_local-1": gx,
+        "centroid_offset": np.hypot(gy - y, gx - x),
+    }
+
+
+def _hu(name: str, raw: Moments, pixel: float) -> Columns:
+    """Hu's seven invariants (1962) of moments over an area in mm2; 0 for what is black all over."""
+    mass = np.where(raw[0, 0] > 0, raw[0, 0], 1.0)
+    mu = _central({**raw, (0, 0): mass})
+    nu = {k: m * pixel / (mass * pixel) ** (1 + sum(k) / 2) for k, m in mu.items()}
+    a, b = nu[3, 0] + nu[1, 2], nu[2, 1] + nu[0, 3]
+    c, d = nu[3, 0] - 3 * nu[1, 2], 3 * nu[2, 1] - nu[0, 3]
+    e, f = nu[2, 0] - nu[0, 2], nu[1, 1]
+    invariants = (
+        nu[2, 0] + nu[0, 2],
+        e**2 + 4 * f**2,
+        c**2 + d**2,
+        a**2 + b**2,
+        c * a * (a**2 - 3 * b**2) + d * b * (3 * a**2 - b**2),
+        e * (a**2 - b**2) + 4 * f * a * b,
+        d * a * (a**2 - 3 * b**2) - c * b * (3 * a**2 - b**2),
+    )
+    return {f"{name}-{i}": value for i, value in enumerate(invariants)}
+
+
+def _levels(tally: Tally, spacing: tuple[float, float]) -> Columns:
+    counts, pixels, total = tally.counts, tally.shape[:, 0], tally.grey[:, 0]
+    mean, std = total / pixels, np.sqrt(counts["second"])
+    low, high = counts["minimum"].astype(float), counts["maximum"].astype(float)
+    span = high - low
+    flat = span == 0
+    safe = np.where(flat, 1.0, std)
+    steps = counts["steps"] / np.maximum(counts["step_count"], 1)
+    return {
+        "darkness": (pixels - total / WHITE) * spacing[0] * spacing[1],
+        "intensity_mean": mean,
+        "intensity_std": std,
+        "intensity_min": low,
+        "intensity_max": high,
+        "intensity_range": span,
+        "intensity_median": counts["median"],
+        "intensity_mode": counts["mode"].astype(float),
+        "intensity_q25": counts["q25"].astype(float),
+        "intensity_q50": counts["q50"].astype(float),
+        "intensity_q75": counts["q75"].astype(float),
+        "intensity_skewness": np.where(flat, 0, counts["third"] / safe**3),
+        "intensity_kurtosis": np.where(flat, 0, counts["fourth"] / safe**4 - 3),
+        "intensity_sum": total,
+        "intensity_cv": 100 * std / np.maximum(mean, 1 / 256),
+        "intensity_sr": 100 * std / np.where(flat, 1.0, span),
+        "intensity_mean_position": (mean - low) / np.where(flat, 1.0, span),
+        "gradient_mean": steps / spacing[1],
+    }

@@ -1,0 +1,302 @@
+"""Compiled sums over the pixels of each object, and its vignette.
+
+Only the object's own pixels are touched, in an order that its shape alone decides: the sums are
+the same to the last bit however a scan is split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seston.frame import UInt8Array
+from seston.image.correct import Lit
+from seston.image.kernels import BLOCK, BOTTOM, LEFT, RIGHT, TOP, compiled
+from seston.image.segment import Found
+
+#: What is counted on each object, beside its moments.
+COUNTS = np.dtype(
+    [
+        ("crossings_horizontal", "i8"),  # ways into the object along lines of pixels,
+        ("crossings_vertical", "i8"),  # in four directions
+        ("crossings_down_right", "i8"),
+        ("crossings_down_left", "i8"),
+        ("touches", "i8"),  # pairs of touching runs in consecutive lines
+        ("hole_pixels", "i8"),
+        ("minimum", "i8"),
+        ("maximum", "i8"),
+        ("mode", "i8"),
+        ("median", "f8"),
+        ("q25", "i8"),
+        ("q50", "i8"),
+        ("q75", "i8"),
+        ("second", "f8"),  # central moments of grey levels
+        ("third", "f8"),
+        ("fourth", "f8"),
+        ("steps", "i8"),  # sum of absolute steps to the next pixel of the line
+        ("step_count", "i8"),
+    ]
+)
+#: An array of COUNTS, one for each object.
+Rows = Any
+#: Powers (p of y, q of x) of the columns of moments.
+POWERS = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Sums over the pixels of objects.
+
+    Parameters
+    ----------
+    counts : array (object), COUNTS
+    shape, grey : array (object, 10), float64
+        Sums of ``y**p x**q`` and of ``level y**p x**q``, in pixels from the corner of the bounding
+        box, in the order of POWERS.
+    vignettes : array (byte), uint8
+    offsets : array (object + 1), int64
+    """
+
+    counts: NDArray[Any]
+    shape: NDArray[np.float64]
+    grey: NDArray[np.float64]
+    vignettes: UInt8Array
+    offsets: NDArray[np.int64]
+
+
+def tally(lit: Lit, found: Found) -> Tally:
+    """Sum over the pixels of each object and cut its vignette."""
+    table = found.table
+    sizes = (table[:, BOTTOM] - table[:, TOP]) * (table[:, RIGHT] - table[:, LEFT])
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    vignettes = np.empty(offsets[-1], np.uint8)
+    cut_vignettes(lit.pixels, lit.first_line, lit.flip, lit.scale, table, offsets, vignettes)
+    n = len(table)
+    counts = np.zeros(n, COUNTS)
+    shape, grey = np.zeros((n, 10)), np.zeros((n, 10))
+    count_outlines(table, found.runs, found.starts, counts)
+    sum_pixels(table, found.runs, found.starts, vignettes, offsets, counts, shape, grey)
+    return Tally(counts, shape, grey, vignettes, offsets)
+
+
+@compiled
+def cut_vignettes(
+    lines: UInt8Array,
+    first_line: int,
+    flip: np.uint8,
+    scale: NDArray[np.float32],
+    table: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    vignettes: UInt8Array,
+) -> None:
+    """Write the corrected levels of each bounding box, line by line."""
+    for o in range(len(table)):
+        left, width = table[o, LEFT], table[o, RIGHT] - table[o, LEFT]
+        for i in range(table[o, TOP], table[o, BOTTOM]):
+            factor = scale[(first_line + i) // BLOCK - first_line // BLOCK, left : left + width]
+            pixels = lines[i, left : left + width]
+            at = offsets[o] + (i - table[o, TOP]) * width
+            out = vignettes[at : at + width]
+            for j in range(width):
+                value = np.float32(pixels[j] ^ flip) * factor[j] + np.float32(0.5)
+                out[j] = np.uint8(min(value, np.float32(255.0)))
+
+
+@compiled
+def _shared(a: int, b: int, c: int, d: int) -> int:
+    return max(0, min(b, d) - max(a, c))
+
+
+@compiled
+def count_outlines(
+    table: NDArray[np.int64], runs: NDArray[np.int32], starts: NDArray[np.int64], counts: Rows
+) -> None:
+    """Count the crossings of outlines, the pairs of touching runs, and the pixels of holes."""
+    for o in range(len(table)):
+        first, last = starts[o], starts[o + 1]
+        above = first
+        touches = straight = right = left = area = 0
+        for k in range(first, last):
+            line, start, end = runs[k, 0], runs[k, 1], runs[k, 2]
+            area += end - start
+            while runs[above, 0] < line - 1 or (
+                runs[above, 0] == line - 1 and runs[above, 2] < start
+            ):
+                above += 1
+            other = above
+            while runs[other, 0] == line - 1 and runs[other, 1] <= end:
+                a, b = runs[other, 1], runs[other, 2]
+                touches += 1
+                straight += _shared(a, b, start, end)
+                right += _shared(a + 1, b + 1, start, end)
+                left += _shared(a - 1, b - 1, start, end)
+                other += 1
+        row = counts[o]
+        row.touches = touches
+        row.crossings_horizontal = last - first
+        row.crossings_vertical = area - straight
+        row.crossings_down_right = area - right
+        row.crossings_down_left = area - left
+        if last - first - touches < 1:
+            row.hole_pixels = _hole_pixels(runs[first:last])
+
+
+@compiled
+def _hole_pixels(runs: NDArray[np.int32]) -> int:
+    """Pixels of the gaps between runs that no path of 4-neighbours leads out of.
+
+    Gap k lies before run k, on the same line as run k - 1; gap 0 stands for the outside.
+    """
+    n = len(runs)
+    parent = np.arange(n)
+    top, bottom = runs[0, 0], runs[n - 1, 0]
+    above = 0  # first run of the line above
+    here = 0  # first run of this line
+    for k in range(n):
+        line = runs[k, 0]
+        if line != runs[here, 0]:
+            above, here = here, k
+        inner = k > here
+        if inner and line in (top, bottom):
+            _link(parent, k, 0)
+        if line == top:
+            continue
+        last = k + 1 == n or runs[k + 1, 0] != line
+        for m in range(above, here + 1):  # gaps of the line above: before run m; the last: after it
+            left = -1 if m == above else runs[m - 1, 2]
+            right = 1 << 30 if m == here else runs[m, 1]
+            other = 0 if m in (above, here) else m
+            if inner and left < runs[k, 1] and right > runs[k - 1, 2]:
+                _link(parent, k, other)
+            if k == here and left < runs[k, 1]:
+                _link(parent, other, 0)
+            if last and right > runs[k, 2]:
+                _link(parent, other, 0)
+    total = 0
+    for k in range(1, n):
+        if runs[k, 0] == runs[k - 1, 0] and _find(parent, k) != 0:
+            total += runs[k, 1] - runs[k - 1, 2]
+    return total
+
+
+@compiled
+def _find(parent: NDArray[np.int64], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
+
+
+@compiled
+def _link(parent: NDArray[np.int64], a: int, b: int) -> None:
+    a, b = _find(parent, a), _find(parent, b)
+    parent[max(a, b)] = min(a, b)
+
+
+@compiled
+def sum_pixels(
+    table: NDArray[np.int64],
+    runs: NDArray[np.int32],
+    starts: NDArray[np.int64],
+    vignettes: UInt8Array,
+    offsets: NDArray[np.int64],
+    counts: Rows,
+    shape: NDArray[np.float64],
+    grey: NDArray[np.float64],
+) -> None:
+    """Sum powers of the positions and grey levels, and count the levels."""
+    levels = np.zeros(256, np.int64)
+    for o in range(len(table)):
+        width = table[o, RIGHT] - table[o, LEFT]
+        steps = step_count = 0
+        for k in range(starts[o], starts[o + 1]):
+            y = runs[k, 0] - table[o, TOP]
+            start, end = runs[k, 1] - table[o, LEFT], runs[k, 2] - table[o, LEFT]
+            at = offsets[o] + y * width
+            line = vignettes[at : at + width]
+            n = sx = sxx = sxxx = 0
+            g0 = g1 = g2 = g3 = 0
+            for x in range(start, end):
+                level = int(line[x])
+                levels[level] += 1
+                xx = x * x
+                sx += x
+                sxx += xx
+                sxxx += xx * x
+                g0 += level
+                g1 += level * x
+                g2 += level * xx
+                g3 += level * xx * x
+            n = end - start
+            _spread(shape[o], float(y), float(n), float(sx), float(sxx), float(sxxx))
+            _spread(grey[o], float(y), float(g0), float(g1), float(g2), float(g3))
+            stop = min(end, width - 1)
+            for x in range(start, stop):
+                steps += abs(int(line[x + 1]) - int(line[x]))
+            step_count += stop - start
+        counts[o].steps = steps
+        counts[o].step_count = step_count
+        _count_levels(levels, counts[o], shape[o, 0], grey[o, 0])
+
+
+@compiled
+def _spread(
+    sums: NDArray[np.float64], y: float, s0: float, s1: float, s2: float, s3: float
+) -> None:
+    """Add the sums of one run at height y to the moments, in the order of POWERS."""
+    sums[0] += s0
+    sums[1] += s0 * y
+    sums[2] += s1
+    sums[3] += s0 * y * y
+    sums[4] += s1 * y
+    sums[5] += s2
+    sums[6] += s0 * y * y * y
+    sums[7] += s1 * y * y
+    sums[8] += s2 * y
+    sums[9] += s3
+
+
+@compiled
+def _count_levels(
+    levels: NDArray[np.int64],
+    row: Any,  # noqa: ANN401 - one of COUNTS
+    n: float,
+    total: float,
+) -> None:
+    """Order statistics and central moments of grey levels; empties `levels` again."""
+    mean = total / n
+    below = 0
+    most = 0
+    lower = upper = -1
+    row.minimum = row.q25 = row.q50 = row.q75 = -1
+    second = third = fourth = 0.0
+    for level in range(256):
+        count = levels[level]
+        if count == 0:
+            continue
+        levels[level] = 0
+        if row.minimum < 0:
+            row.minimum = level
+        row.maximum = level
+        if count > most:
+            most, row.mode = count, level
+        below += count
+        if row.q25 < 0 and 4 * below > n:
+            row.q25 = level
+        if row.q50 < 0 and 2 * below > n:
+            row.q50 = level
+        if row.q75 < 0 and 4 * below > 3 * n:
+            row.q75 = level
+        if lower < 0 and 2 * below >= n:
+            lower = level
+        if upper < 0 and 2 * below > n:
+            upper = level
+        off = level - mean
+        second += count * off * off
+        third += count * off * off * off
+        fourth += count * off * off * off * off
+    row.median = 0.5 * (lower + upper)
+    row.second, row.third, row.fourth = second / n, third / n, fourth / n
