@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seston.atomic import new_folder
 from seston.errors import InputError
 from seston.simulate import truth
 from seston.simulate.scene import take
@@ -52,7 +50,8 @@ def write_isiis(folder: Path, settings: TowSettings, seed: int, *, workers: int 
     Parameters
     ----------
     folder : Path
-        Becomes frames/*.avi, ISIISYYYYMMDDHHMM.txt and truth/; must not exist, or be empty.
+        Gets frames/*.avi, environment/ISIISYYYYMMDDHHMM.txt and truth/; must not exist, or
+        be empty.
     settings : TowSettings
         The tow.
     seed : int
@@ -66,29 +65,20 @@ def write_isiis(folder: Path, settings: TowSettings, seed: int, *, workers: int 
         The folder is there and is not empty.
     """
     tow = Tow(settings)
-    with _draft(Path(folder)) as draft:
-        (draft / "frames").mkdir()
-        (draft / "truth" / "masks").mkdir(parents=True)
-        write_log(draft / log_name(settings), tow, seed)
+    _refuse_to_replace(Path(folder))
+    with new_folder(Path(folder)) as draft:
+        for name in ("frames", "environment", "truth/masks"):
+            (draft / name).mkdir(parents=True)
+        write_log(draft / "environment" / log_name(settings), tow, seed)
         _write_truth(draft / "truth", tow, seed, _write_files(draft, tow, seed, workers))
     logger.info("simulated %d files in %s", len(tow.files()), folder)
 
 
-@contextmanager
-def _draft(folder: Path) -> Iterator[Path]:
-    """Give a folder that takes its name only once it is whole."""
+def _refuse_to_replace(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise InputError(
             "the folder is not empty", where=folder, cure="Remove it, or choose another name."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    draft.chmod(0o755)
-    try:
-        yield draft
-        draft.replace(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write_files(

@@ -110,7 +110,7 @@ KINDS: tuple[Kind, ...] = (
         longest_mm=50.0,
         aphia_id=1248,
         carbon_mg_mm3=0.0015,
-        habitat=Habitat(peak=6, depth_m=30, spread_m=15, side=-0.6),
+        habitat=Habitat(peak=4, depth_m=30, spread_m=15, side=-0.6),
     ),
     Kind(
         label="siphonophore",
@@ -121,7 +121,7 @@ KINDS: tuple[Kind, ...] = (
         longest_mm=45.0,
         aphia_id=1371,
         carbon_mg_mm3=0.005,
-        habitat=Habitat(peak=25, depth_m=46, night_m=30, spread_m=10, side=0.3),
+        habitat=Habitat(peak=20, depth_m=46, night_m=30, spread_m=10, side=0.3),
     ),
     Kind(
         label="fish_larva",
@@ -197,7 +197,7 @@ KINDS: tuple[Kind, ...] = (
         draw=detritus.speck,
         length_mm=0.2,
         plankton=False,
-        habitat=Habitat(peak=75_000, depth_m="chlorophyll", spread_m=18, floor=0.5),
+        habitat=Habitat(peak=52_000, depth_m="chlorophyll", spread_m=18, floor=0.5),
     ),
     Kind(
         label="marine_snow",
