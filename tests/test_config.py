@@ -106,7 +106,9 @@ def test_equal_settings_have_equal_fingerprints_and_others_not() -> None:
 
 def test_the_schema_and_its_tables_are_those_of_the_models() -> None:
     assert (ROOT / "config/schema.json").read_text() == schema.as_json(), "seston schema > …"
-    assert (ROOT / "config/README.md").read_text() == schema.as_markdown(), "seston schema --markdown"
+    assert (ROOT / "config/README.md").read_text() == schema.as_markdown(), (
+        "seston schema --markdown"
+    )
     json.loads(schema.as_json())
 
 

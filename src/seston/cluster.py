@@ -94,7 +94,9 @@ def stream(
     """
     waiting = iter(tasks)
     width = max(1, ahead * len(client.scheduler_info()["workers"]))
-    queue: list[Future] = [client.submit(function, *t, pure=False) for t in islice(waiting, width)]
+    queue: list[Future[T]] = [
+        client.submit(function, *t, pure=False) for t in islice(waiting, width)
+    ]
     try:
         while queue:
             first = queue.pop(0)

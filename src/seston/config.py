@@ -197,9 +197,7 @@ OptionalFloat = Annotated[
 ]
 OptionalPositive = Annotated[Positive | None, BeforeValidator(_absent)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_absent)]
-OptionalTime = Annotated[
-    Annotated[datetime, AfterValidator(_utc)] | None, BeforeValidator(_absent)
-]
+OptionalTime = Annotated[Annotated[datetime, AfterValidator(_utc)] | None, BeforeValidator(_absent)]
 
 
 class Deployment(Strict):
@@ -215,9 +213,9 @@ class Deployment(Strict):
     clock_offset_s: Annotated[float, BeforeValidator(lambda v: _absent(v) or 0.0)] = Field(
         0.0, description="seconds added to the camera's clock to make it the CTD's"
     )
-    latitude: Annotated[
-        Annotated[float, Field(ge=-90, le=90)] | None, BeforeValidator(_absent)
-    ] = Field(None, description="degrees north, where nothing else tells it")
+    latitude: Annotated[Annotated[float, Field(ge=-90, le=90)] | None, BeforeValidator(_absent)] = (
+        Field(None, description="degrees north, where nothing else tells it")
+    )
     longitude: Annotated[
         Annotated[float, Field(ge=-180, le=180)] | None, BeforeValidator(_absent)
     ] = Field(None, description="degrees east, where nothing else tells it")
@@ -265,7 +263,9 @@ class Config(Strict):
 def preset_names() -> list[str]:
     """Names of the instruments that come with a preset."""
     folder = resources.files("seston") / "presets"
-    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+    return sorted(
+        p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml")
+    )
 
 
 @cache
@@ -325,7 +325,7 @@ def load_config(path: Path | str = "config/config.yaml") -> Config:
 
 
 def instrument(config: Config, name: str) -> Instrument:
-    """Settings of an instrument: the config's, else its preset's, else the defaults."""
+    """Give the settings of an instrument: the config's, else its preset's, else the defaults."""
     if name in config.instruments:
         return config.instruments[name]
     return Instrument.model_validate(_preset(name))
@@ -345,7 +345,9 @@ def load_deployments(config: Config) -> list[Deployment]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     except FileNotFoundError:
-        raise ConfigError("no such file", where=path, cure="Set `campaigns` in config.yaml.") from None
+        raise ConfigError(
+            "no such file", where=path, cure="Set `campaigns` in config.yaml."
+        ) from None
     deployments = [_deployment(row, f"{path}, row {i}") for i, row in enumerate(rows, start=1)]
     seen: set[tuple[str, str]] = set()
     for deployment in deployments:
@@ -389,7 +391,7 @@ def check_paths(deployments: list[Deployment]) -> None:
                 )
 
 
-def fingerprint(*parts: BaseModel | str | int | float | None) -> str:
+def fingerprint(*parts: BaseModel | str | float | None) -> str:
     """Short hash of settings: equal settings, equal text."""
     plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
     text = json.dumps(plain, sort_keys=True, ensure_ascii=True)

@@ -83,7 +83,7 @@ class Plan:
         return [shard.name for shard in self.campaigns[campaign].shards]
 
     def stores(self, campaign: str, name: str) -> list[str]:
-        """Stores of one name of all shards."""
+        """Name the stores of one kind of all shards."""
         folder = self.campaigns[campaign].shard_folder
         return [(folder(shard) / name).as_posix() for shard in self.shards(campaign)]
 
@@ -118,9 +118,7 @@ class Plan:
         )
 
 
-def open_plan(
-    files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | None = None
-) -> Plan:
+def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> Plan:
     """Read and check a configuration, as Snakemake was given it.
 
     Parameters

@@ -48,7 +48,7 @@ def _rows(model: type[BaseModel], prefix: str, *, nested: bool) -> Iterator[str]
         key = f"{prefix}{name}"
         inner, each = _inner(field)
         if nested and inner is not None:
-            yield f"| **`{key}`** | | {_first_line(inner) if not field.description else field.description} |"
+            yield f"| **`{key}`** | | {field.description or _first_line(inner)} |"
             yield from _rows(inner, f"{key}.{'*.' if each else ''}", nested=True)
         else:
             yield f"| `{key}` | {_default(field)} | {field.description or ''} |"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,9 @@ from seston.variables import OBJECTS, PROFILES
 log = logging.getLogger(__name__)
 
 _FRAME_COLUMNS = tuple(
-    name for name, v in OBJECTS.items() if v.dims == ("frame",) and name.removeprefix("frame_") not in NAMES
+    name
+    for name, v in OBJECTS.items()
+    if v.dims == ("frame",) and name.removeprefix("frame_") not in NAMES
 )
 
 
@@ -70,8 +72,8 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
     folder = campaign.shard_folder(shard)
     group = open_group(folder / "objects.zarr")
     scores = folder / "scores.zarr" if campaign.config.classification else None
-    rows = _length(group, "object_id")
-    if scores and _length(open_group(scores), "scores") != rows:
+    rows = objects.length(group, "object_id")
+    if scores and objects.length(open_group(scores), "scores") != rows:
         raise StoreError(
             f"has not the {rows} rows of the shard's objects",
             where=scores,
@@ -81,33 +83,28 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
         objects=folder / "objects.zarr",
         scores=scores,
         rows=rows,
-        bytes=_length(group, "vignettes/pixels"),
-        frames=_length(group, "frame_id"),
+        bytes=objects.length(group, "vignettes/pixels"),
+        frames=objects.length(group, "frame_id"),
     )
-
-
-def _length(group: zarr.Group, name: str) -> int:
-    array = group[name]
-    return int(array.shape[0]) if isinstance(array, zarr.Array) else 0
 
 
 def _taxa(pieces: list[Piece]) -> list[str]:
     """Labels of the model's taxa; the same for all shards, or none."""
-    found = {tuple(open_group(p.scores)["taxon"][:]) for p in pieces if p.scores}  # type: ignore[index]
+    found = {tuple(objects.read_labels(open_group(p.scores), "taxon")) for p in pieces if p.scores}
     if len(found) > 1:
         raise StoreError(
             "shards were classified by models of different taxa",
             where=pieces[0].scores,
             cure="Delete all scores.zarr of this campaign and run again.",
         )
-    return [str(taxon) for taxon in next(iter(found), ())]
+    return list(next(iter(found), ()))
 
 
 def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
     group = zarr.open_group(draft, mode="w")
     rows = sum(piece.rows for piece in pieces)
     first = open_group(pieces[0].objects)
-    widths = {"features": _length(first, "feature"), "scores": len(taxa)}
+    widths = {"features": objects.length(first, "feature"), "scores": len(taxa)}
     added = [*NAMES, "predicted_taxon", "validated_taxon", *(["scores"] if taxa else [])]
     for name in (*objects.SEGMENTED, *added):
         shape = (rows, widths[name]) if name in widths else (rows,)
@@ -115,7 +112,7 @@ def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
     pixels = sum(piece.bytes for piece in pieces)
     arrays.create(group.create_group("vignettes"), OBJECTS["pixels"], (pixels,))
     for name in ("feature", "feature_units"):
-        arrays.create_labels(group, OBJECTS[name], [str(v) for v in first[name][:]])  # type: ignore[index]
+        arrays.create_labels(group, OBJECTS[name], objects.read_labels(first, name))
     if taxa:
         arrays.create_labels(group, PROFILES["taxon"], taxa)
 
@@ -127,7 +124,10 @@ def _sources(pieces: list[Piece]) -> dict[str, list[Source]]:
     shifts = {"frame": frames, "vignette_start": pixels}
     zero = np.zeros(len(pieces), int)
     found = {
-        name: [Source(p.objects, p.rows, int(s)) for p, s in zip(pieces, shifts.get(name, zero))]
+        name: [
+            Source(p.objects, p.rows, int(s))
+            for p, s in zip(pieces, shifts.get(name, zero), strict=False)
+        ]
         for name in objects.SEGMENTED
     }
     found["vignettes/pixels"] = [Source(p.objects, p.bytes) for p in pieces]
@@ -140,13 +140,15 @@ def _regions(pieces: list[Piece]) -> list[tuple[int, int]]:
     return regions(OBJECTS["depth"], sum(piece.rows for piece in pieces))
 
 
-def _run(client: Client, title: str, tasks: list[Callable[[], int]]) -> None:
+def _run(client: Client, title: str, tasks: Sequence[Callable[[], int]]) -> None:
     with progress(title, len(tasks), "regions") as shown:
         for _ in cluster.run_all(client, tasks):
             shown.advance()
 
 
-def _finish_region(draft: Path, positions: Positions, taxa: list[str], start: int, stop: int) -> int:
+def _finish_region(
+    draft: Path, positions: Positions, taxa: list[str], start: int, stop: int
+) -> int:
     """Write position and predicted taxon of a range of objects whose columns are there."""
     group = zarr.open_group(draft, mode="r+")
     rows = slice(start, stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,8 +48,12 @@ def read_frames(campaign: Campaign, shard: str) -> pd.DataFrame:
     text = [name for name, variable in FRAMES.items() if variable.dtype == "str"]
     try:
         frames = pd.read_csv(
-            path, index_col="number", dtype=dict.fromkeys(text, str), keep_default_na=False,
-            na_values={n: [""] for n in FRAMES if n not in text}, float_precision="round_trip",
+            path,
+            index_col="number",
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={n: [""] for n in FRAMES if n not in text},
+            float_precision="round_trip",
         )
     except FileNotFoundError:
         cure = f"Run: seston ingest {campaign.name}"
@@ -60,10 +65,11 @@ def with_dtypes(frames: pd.DataFrame) -> pd.DataFrame:
     """Give every column the dtype that the registry says."""
     frames = frames[list(FRAMES)].copy()
     for name, variable in FRAMES.items():
+        values = frames[name]
         if variable.dtype.startswith("datetime64"):
-            frames[name] = pd.to_datetime(frames[name], format="ISO8601").astype(variable.dtype)
-        else:
-            frames[name] = frames[name].astype("object" if variable.dtype == "str" else variable.dtype)
+            values = pd.to_datetime(values, format="ISO8601")
+        dtype: Any = "object" if variable.dtype == "str" else variable.dtype
+        frames[name] = values.astype(dtype)
     return frames
 
 
@@ -84,9 +90,7 @@ def frames_around(campaign: Campaign, shard: Shard, lines: int, number: int) -> 
     return pd.concat([*before, own, *after])
 
 
-def _collect(
-    campaign: Campaign, names: list[str], lines: int, number: int
-) -> list[pd.DataFrame]:
+def _collect(campaign: Campaign, names: list[str], lines: int, number: int) -> list[pd.DataFrame]:
     found: list[pd.DataFrame] = []
     for name in names:
         if sum(int(f["height"].sum()) for f in found) >= lines and sum(map(len, found)) >= number:
@@ -102,5 +106,5 @@ def read_environment(campaign: Campaign, deployment: str) -> xr.Dataset:
 
 
 def times(frames: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
-    """Times of the frames, datetime64[ns]."""
+    """Give the times of the frames, datetime64[ns]."""
     return frames["time"].to_numpy("datetime64[ns]")

@@ -41,7 +41,7 @@ class Positions:
         ]
 
     def environment(self, deployment: int) -> xr.Dataset:
-        """Cleaned environment of a deployment, by its number in the campaign."""
+        """Give the cleaned environment of a deployment, by its number in the campaign."""
         return _environment(self._stores[deployment], self._despike)
 
     def at(self, deployment: NDArray[np.integer[Any]], time: Times) -> Mapping[str, NDArray[Any]]:

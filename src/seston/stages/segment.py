@@ -17,6 +17,7 @@ from seston.stages import manifest
 from seston.stages.windows import Found, plan_tasks, run_task
 from seston.store import new_objects
 
+
 def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
     """Find and measure the objects of one shard and write them.
 
@@ -69,13 +70,14 @@ class _Account:
         begin = found.first - first
         self._level[begin : begin + len(found.level)] = found.level
         for number, problem in found.problems.items():
-            self._frames.loc[number, ["usable", "problem"]] = [0, problem]
+            self._frames.loc[number, "usable"] = 0
+            self._frames.loc[number, "problem"] = problem
         for reason, count in found.dropped.items():
             self._dropped[reason] = self._dropped.get(reason, 0) + count
         return rows
 
     def frame_variables(self) -> dict[str, NDArray[Any]]:
-        """The frame variables of the objects dataset that segmentation knows."""
+        """Give the frame variables of the objects dataset that segmentation knows."""
         frames = self._frames
         same = ("deployment", "path", "index_in_file", "height", "first_line", "scan", "time",
                 "line_interval", "pixel_height", "pixel_width", "usable", "problem")  # fmt: skip
@@ -90,5 +92,5 @@ class _Account:
         }
 
     def attributes(self) -> dict[str, Any]:
-        """Counts of what was found and not kept."""
+        """Count what was found and not kept."""
         return {f"dropped_{reason}": count for reason, count in sorted(self._dropped.items())}

@@ -201,7 +201,7 @@ def _load_file(
         pictures = reader.read(path, [int(i) for i in frames["index_in_file"]])
         for picture in pictures:
             number = waiting[0]
-            target = lines[start[number] : start[number] + int(frames.at[number, "height"])]
+            target = lines[start[number] : start[number] + int(frames["height"][number])]
             if picture.shape != target.shape:
                 raise InputError(f"is {picture.shape}, not {target.shape}", where=path)
             target[:] = picture

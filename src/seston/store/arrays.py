@@ -71,7 +71,7 @@ def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zar
         )
 
 
-def _stored_fill(variable: Variable) -> Any:
+def _stored_fill(variable: Variable) -> object:
     if variable.dtype.startswith("datetime64"):
         return np.iinfo(np.int64).min  # NaT
     return variable.fill_value

@@ -46,9 +46,7 @@ def regions(variable: Variable, rows: int) -> list[tuple[int, int]]:
     return [(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
-def copy_region(
-    target: Path, name: str, sources: list[Source], start: int, stop: int
-) -> int:
+def copy_region(target: Path, name: str, sources: list[Source], start: int, stop: int) -> int:
     """Copy rows [start, stop) of one array of the whole from the shards that hold them.
 
     Returns
@@ -70,9 +68,7 @@ def copy_region(
     return stop - start
 
 
-def _pieces(
-    name: str, sources: list[Source], start: int, stop: int
-) -> Iterable[NDArray[Any]]:
+def _pieces(name: str, sources: list[Source], start: int, stop: int) -> Iterable[NDArray[Any]]:
     begin = 0
     for source in sources:
         end = begin + source.rows
@@ -94,9 +90,7 @@ def _piece(name: str, source: Source, low: int, high: int) -> NDArray[Any]:
     return values + np.asarray(source.shift, values.dtype) if source.shift else values
 
 
-def plan_copies(
-    target: Path, arrays: dict[str, list[Source]]
-) -> list[Callable[[], int]]:
+def plan_copies(target: Path, arrays: dict[str, list[Source]]) -> list[Callable[[], int]]:
     """List the tasks that fill the arrays of a new store, each a region of its own."""
     from functools import partial
 

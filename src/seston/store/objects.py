@@ -137,7 +137,8 @@ def open_dataset(path: Path) -> xr.Dataset:
         There is none, or it is damaged.
     """
     try:
-        return xr.open_zarr(path, chunks=None)
+        dataset: xr.Dataset = xr.open_zarr(path, chunks=None)
+        return dataset
     except (FileNotFoundError, ValueError, KeyError) as error:
         raise StoreError(
             f"no dataset to read ({error})", where=path, cure="Run the workflow again."
@@ -157,6 +158,16 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     if not isinstance(found, zarr.Array):
         raise StoreError(f"has no array {name!r}", where=str(group.store_path))
     return found
+
+
+def length(group: zarr.Group, name: str) -> int:
+    """Give the number of rows of an array."""
+    return int(_array(group, name).shape[0])
+
+
+def read_labels(group: zarr.Group, name: str) -> list[str]:
+    """Read a short array of texts."""
+    return [str(label) for label in np.asarray(_array(group, name)[:])]
 
 
 def read_feature(group: zarr.Group, name: str, rows: slice) -> NDArray[np.float32]:
