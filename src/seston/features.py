@@ -62,7 +62,12 @@ FEATURES: Mapping[str, Feature] = _register(
     [
         # ---------------------------------------------------------------- size
         _f("area", "mm2", "area of the pixels, without holes", "area_exc"),
-        _f("area_filled", "mm2", "area with the holes", "area"),
+        _f(
+            "area_filled",
+            "mm2",
+            "area with the holes (what no path of 8-neighbours leads out of)",
+            "area",
+        ),
         _f("area_bbox", "mm2", "area of the bounding box"),
         _f("height", "mm", "extent along the scan (lines)", "height"),
         _f("width", "mm", "extent along a line", "width"),
@@ -78,7 +83,7 @@ FEATURES: Mapping[str, Feature] = _register(
         _f("extent", "1", "area over area of the bounding box"),
         _f("circularity", "1", "4 pi area over the square of the Crofton perimeter"),
         _f("hole_percentage", "percent", "share of the filled area that is holes", "%area"),
-        _f("euler_number", "1", "one less the number of holes"),
+        _f("euler_number", "1", "one less the number of holes (by 4-neighbours)"),
         *_hu("moments_hu", "the shape"),
         # ------------------------------------------------------------ position
         _f("centroid_local-0", "mm", "centre of area, from the centre of the top line"),
@@ -94,9 +99,24 @@ FEATURES: Mapping[str, Feature] = _register(
         _f("intensity_range", "1", "highest less lowest grey level", "range"),
         _f("intensity_median", "1", "median grey level", "median"),
         _f("intensity_mode", "1", "most frequent grey level, the lowest of equals", "mode"),
-        _f("intensity_q25", "1", "level not exceeded by a quarter of the pixels", "histcum1"),
-        _f("intensity_q50", "1", "level not exceeded by half of the pixels", "histcum2"),
-        _f("intensity_q75", "1", "level not exceeded by three quarters of the pixels", "histcum3"),
+        _f(
+            "intensity_q25",
+            "1",
+            "first level with more than a quarter of the pixels at or below",
+            "histcum1",
+        ),
+        _f(
+            "intensity_q50",
+            "1",
+            "first level with more than half of the pixels at or below",
+            "histcum2",
+        ),
+        _f(
+            "intensity_q75",
+            "1",
+            "first level with more than three quarters of the pixels at or below",
+            "histcum3",
+        ),
         _f("intensity_skewness", "1", "skewness of grey levels (biased)", "skew"),
         _f("intensity_kurtosis", "1", "excess kurtosis of grey levels (biased)", "kurt"),
         _f("intensity_sum", "1", "sum of grey levels", "intden"),

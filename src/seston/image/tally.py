@@ -146,7 +146,9 @@ def count_outlines(
 
 @compiled
 def _hole_pixels(runs: NDArray[np.int32]) -> int:
-    """Pixels of the gaps between runs that no path of 4-neighbours leads out of.
+    """Count the pixels between runs that no path of 8-neighbours leads out of.
+
+    That is what scikit-image fills for its `area_filled`.
 
     Gap k lies before run k, on the same line as run k - 1; gap 0 stands for the outside.
     """
@@ -169,11 +171,11 @@ def _hole_pixels(runs: NDArray[np.int32]) -> int:
             left = -1 if m == above else runs[m - 1, 2]
             right = 1 << 30 if m == here else runs[m, 1]
             other = 0 if m in (above, here) else m
-            if inner and left < runs[k, 1] and right > runs[k - 1, 2]:
+            if inner and left <= runs[k, 1] and right >= runs[k - 1, 2]:
                 _link(parent, k, other)
-            if k == here and left < runs[k, 1]:
+            if k == here and left <= runs[k, 1]:
                 _link(parent, other, 0)
-            if last and right > runs[k, 2]:
+            if last and right >= runs[k, 2]:
                 _link(parent, other, 0)
     total = 0
     for k in range(1, n):
@@ -211,16 +213,16 @@ def sum_pixels(
     levels = np.zeros(256, np.int64)
     for o in range(len(table)):
         width = table[o, RIGHT] - table[o, LEFT]
-        steps = step_count = 0
+        steps = step_count = np.int64(0)
         for k in range(starts[o], starts[o + 1]):
             y = runs[k, 0] - table[o, TOP]
             start, end = runs[k, 1] - table[o, LEFT], runs[k, 2] - table[o, LEFT]
             at = offsets[o] + y * width
             line = vignettes[at : at + width]
             n = sx = sxx = sxxx = 0
-            g0 = g1 = g2 = g3 = 0
+            g0 = g1 = g2 = g3 = np.int64(0)
             for x in range(start, end):
-                level = int(line[x])
+                level = np.int64(line[x])
                 levels[level] += 1
                 xx = x * x
                 sx += x
@@ -235,7 +237,7 @@ def sum_pixels(
             _spread(grey[o], float(y), float(g0), float(g1), float(g2), float(g3))
             stop = min(end, width - 1)
             for x in range(start, stop):
-                steps += abs(int(line[x + 1]) - int(line[x]))
+                steps += abs(np.int64(line[x + 1]) - np.int64(line[x]))
             step_count += stop - start
         counts[o].steps = steps
         counts[o].step_count = step_count
