@@ -1,0 +1,84 @@
+"""Water in small pieces: what was imaged, cut fine enough to be put into depth bins.
+
+A frame of a towed line scan spans some decimetres of depth, so its lines are cut into cells.
+An object belongs to the cell of its first line: counts and volumes then speak of the same water.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from seston.store.objects import read_column
+
+#: Lines of a cell: 4 cm of water along the tow of an ISIIS.
+LINES_PER_CELL = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Pieces of the water that usable frames imaged.
+
+    Parameters
+    ----------
+    frame : array (cell), int64
+        Row of the cell's frame in the campaign.
+    deployment : array (cell), int64
+        Number of its deployment.
+    time : array (cell), datetime64[ns]
+        Time of its middle line.
+    volume : array (cell), float64, m3
+        Water imaged; NaN where nothing tells it.
+    start : array (frame + 1), int64
+        First cell of each frame; a frame that is not usable has none.
+    """
+
+    frame: NDArray[np.int64]
+    deployment: NDArray[np.int64]
+    time: NDArray[np.datetime64]
+    volume: NDArray[np.float64]
+    start: NDArray[np.int64]
+
+    def of_objects(
+        self, frame: NDArray[np.integer[Any]], top: NDArray[np.integer[Any]]
+    ) -> NDArray[np.int64]:
+        """Give the cell of each object, by its frame and first line."""
+        last = self.start[frame + 1] - 1
+        cell: NDArray[np.int64] = np.minimum(self.start[frame] + top // LINES_PER_CELL, last)
+        return cell
+
+
+def cut(objects: zarr.Group, deployments: list[str]) -> Cells:
+    """Cut the usable frames of an objects dataset into cells.
+
+    Parameters
+    ----------
+    objects : zarr.Group
+        The objects dataset of a campaign.
+    deployments : list of str
+        Names of its deployments, in their order.
+    """
+    column = {n: read_column(objects, f"frame_{n}") for n in ("height", "time", "line_interval")}
+    usable = read_column(objects, "frame_usable") == 1
+    volume = read_column(objects, "frame_volume")
+    number = {name: i for i, name in enumerate(deployments)}
+    deployment = np.array([number[str(d)] for d in read_column(objects, "frame_deployment")], int)
+
+    per_frame = np.where(usable, -(-column["height"] // LINES_PER_CELL), 0).astype(np.int64)
+    start = np.concatenate([[0], np.cumsum(per_frame)])
+    frame = np.repeat(np.arange(len(per_frame)), per_frame)
+    first = (np.arange(len(frame)) - start[frame]) * LINES_PER_CELL
+    height = column["height"][frame].astype(np.int64)
+    lines = np.minimum(LINES_PER_CELL, height - first)
+    seconds = (first + lines / 2) * column["line_interval"][frame]
+    return Cells(
+        frame=frame,
+        deployment=deployment[frame],
+        time=column["time"][frame] + np.rint(seconds * 1e9).astype("timedelta64[ns]"),
+        volume=volume[frame] * lines / height,
+        start=start,
+    )

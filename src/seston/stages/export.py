@@ -1,0 +1,30 @@
+"""Export: datasets in the forms that others read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seston.publish import cf
+from seston.store import new_file, open_dataset
+
+
+def netcdf(results: Path, out: Path) -> None:
+    """Write the profiles of a campaign as a CF-1.11 netCDF file.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of a campaign's results, or its profiles.zarr.
+    out : Path
+        The file; replaced whole, or not at all.
+
+    Raises
+    ------
+    StoreError
+        There are no profiles.
+    SpaceError
+        The disk is full.
+    """
+    store = results if results.suffix == ".zarr" else results / "profiles.zarr"
+    with open_dataset(store) as profiles, new_file(out) as draft:
+        cf.to_netcdf(profiles, draft)

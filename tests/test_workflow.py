@@ -1,0 +1,197 @@
+"""The whole workflow, as a person runs it: on a campaign made and known here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = [pytest.mark.workflow]
+
+CONFIG = """
+campaigns: campaigns.csv
+simulate:
+  folder: data
+  campaigns: {tow: {preset: tiny, seed: 3}}
+  learning_set: {per_class: 10, seed: 4}
+ingest: {files_per_shard: 2}
+classification: {model: results/model, learning_set: data/learning-set, image_size: 64}
+taxonomy: taxonomy.csv
+profiles: {bin_size_m: 5, min_amplitude_m: 5}
+publication: {title: A tiny tow, institution: seston}
+"""
+ROWS = "campaign,deployment,instrument,path,environment\ntow,a,isiis,data/tow/frames,data/tow/environment\n"
+
+
+def _prepare(folder: Path) -> Path:
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "campaigns.csv").write_text(ROWS)
+    shutil.copy(ROOT / "config/taxonomy.csv", folder)
+    return folder
+
+
+def _snakemake(folder: Path, *arguments: str) -> list[str]:
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"),
+        "--workflow-profile", str(ROOT / "profiles/default"),
+        "--directory", str(folder), "--configfile", str(folder / "config.yaml"),
+        "--cores", "2", *arguments,
+    ]  # fmt: skip
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        _snakemake(folder, *arguments), cwd=folder, capture_output=True, text=True, check=False
+    )
+    logs = "".join(f"\n--- {p}\n{p.read_text()}" for p in folder.glob("logs/**/*.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    return done.stdout + done.stderr
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Hash of every file that is data."""
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name != ".snakemake_timestamp"
+    }
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = _prepare(tmp_path_factory.mktemp("campaign"))
+    run(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(campaign: Path, tmp_path: Path) -> Path:
+    """A campaign that is done, for a test to damage; times of files stay as they are."""
+    shutil.copytree(campaign, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+def test_profiles_open_in_xarray_with_all_that_is_promised(campaign: Path) -> None:
+    profiles = xr.open_zarr(campaign / "results/tow/profiles.zarr")
+    assert set(profiles.sizes) >= {"profile", "depth", "taxon"}
+    assert set(profiles.coords) >= {"time", "latitude", "longitude", "depth", "taxon"}
+    for name in ("count", "imaged_volume", "concentration", "biovolume", "temperature",
+                 "salinity", "fluorescence", "oxygen"):  # fmt: skip
+        assert name in profiles
+    assert int(profiles["count"].sum()) > 50
+    assert np.isfinite(profiles["temperature"]).any()
+
+
+def test_counts_of_profiles_are_those_of_the_objects(campaign: Path) -> None:
+    profiles = xr.open_zarr(campaign / "results/tow/profiles.zarr")
+    objects = xr.open_zarr(campaign / "results/tow/objects.zarr")
+    counted = profiles["count"].sum() + profiles["unpositioned_count"].sum()
+    assert int(counted) == objects.sizes["object"]
+    volume = profiles["imaged_volume"].sum() + profiles["unpositioned_volume"].sum()
+    np.testing.assert_allclose(volume, objects["frame_volume"].sum(), rtol=1e-12)
+
+
+def test_a_second_run_has_nothing_to_do(campaign: Path) -> None:
+    assert "Nothing to be done" in run(campaign)
+
+
+def test_deleting_one_shard_redoes_it_and_what_follows(copy: Path) -> None:
+    before = content(copy / "results")
+    shutil.rmtree(copy / "results/tow/shards/a-0001/objects.zarr")
+    said = run(copy)
+    assert said.count("Segment tow, shard") == 1
+    assert "Segment tow, shard a-0001" in said
+    assert "Report on tow" in said
+    assert content(copy / "results") == before
+
+
+def test_a_setting_of_the_profiles_redoes_only_them(copy: Path) -> None:
+    path = copy / "config.yaml"
+    path.write_text(path.read_text().replace("bin_size_m: 5", "bin_size_m: 10"))
+    said = run(copy, "-n")
+    assert "rule profile" in said
+    assert "rule segment" not in said
+    assert "rule gather" not in said
+
+
+def test_shards_of_another_size_give_the_same_objects(copy: Path) -> None:
+    columns = ("object_id", "features", "scores", "time", "depth", "top", "left")
+    before = xr.open_zarr(copy / "results/tow/objects.zarr", chunks=None)
+    before = {name: before[name].to_numpy() for name in columns}
+    path = copy / "config.yaml"
+    path.write_text(path.read_text().replace("files_per_shard: 2", "files_per_shard: 3"))
+    run(copy)
+    after = xr.open_zarr(copy / "results/tow/objects.zarr", chunks=None)
+    for name in columns:
+        np.testing.assert_allclose(
+            after[name].to_numpy(), before[name], atol=0.002 if name == "scores" else 0
+        )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(
+    campaign: Path, tmp_path: Path
+) -> None:
+    expected = content(campaign / "results")
+    folder = _prepare(tmp_path)
+    rng = np.random.default_rng(11)
+    for pause in rng.uniform(3, 25, 5):
+        process = subprocess.Popen(
+            _snakemake(folder), cwd=folder, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(pause)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        run(folder, "--unlock")
+    run(folder)
+    found = content(folder / "results")
+    assert {n: h for n, h in found.items() if "/shards/" not in n} == {
+        n: h for n, h in expected.items() if "/shards/" not in n
+    }
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Callable[[str, str], str]:
+    """Change the configuration, plan, and give what is said."""
+
+    def plan(old: str, new: str) -> str:
+        folder = _prepare(tmp_path)
+        assert old in CONFIG
+        (folder / "config.yaml").write_text(CONFIG.replace(old, new))
+        done = subprocess.run(
+            _snakemake(folder, "-n"), cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode != 0
+        return done.stdout + done.stderr
+
+    return plan
+
+
+def test_an_unknown_key_stops_the_plan_with_one_clear_line(
+    damaged: Callable[[str, str], str],
+) -> None:
+    said = damaged("bin_size_m: 5", "bin_size: 5")
+    assert "unknown key `profiles.bin_size`" in said
+    assert "Traceback" not in said
+
+
+def test_the_plan_of_a_fresh_campaign_and_for_a_cluster_is_shown(tmp_path: Path) -> None:
+    folder = _prepare(tmp_path)
+    assert "rule simulate" in run(folder, "-n") or "checkpoint simulate" in run(folder, "-n")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
