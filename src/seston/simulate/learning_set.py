@@ -23,7 +23,7 @@ from seston.simulate.tow import File, Tow
 
 _LEARN = 0x1EA4  # stream of random numbers
 _MARGIN = 48  # pixels between two objects
-_SCENES = 100  # a share of a scene for each vignette is ample
+_DRY = 12  # scenes in a row that add nothing, after which there is no hope
 _AT_ONCE = 40  # objects of a taxon that a scene holds at most
 
 
@@ -62,16 +62,17 @@ def write_learning_set(
         for label in LABELS:
             (draft / label).mkdir()
         _write_facts(draft / "learning_set.json", tow.settings, seed)
-        scene = 0
+        scene = dry = 0
         while min(have[label] for label in LABELS) < per_class:
-            if scene > _SCENES + per_class:
-                rare = min(LABELS, key=lambda label: have[label])
-                raise ValueError(f"these settings find {have[rare]} of {per_class} {rare}")
+            before = have.total()
             for label, vignette in _scene(tow, seed, scene, have, per_class, segmentation):
                 if have[label] < per_class:
                     cv2.imwrite(str(draft / label / f"{have[label]:05d}.png"), vignette)
                     have[label] += 1
-            scene += 1
+            scene, dry = scene + 1, 0 if have.total() > before else dry + 1
+            if dry == _DRY:
+                rare = min(LABELS, key=lambda label: have[label])
+                raise ValueError(f"these settings find {have[rare]} of {per_class} {rare}")
 
 
 def _write_facts(path: Path, settings: TowSettings, seed: int) -> None:
@@ -119,7 +120,7 @@ def _packed(
     top, left, tallest = 0, 0, 0
     for kind in kinds:
         size = KINDS[kind].size(rng)
-        blur = float(rng.uniform(0.12, 0.55)) if rng.random() < s.blurred_share else 0.0
+        blur = float(rng.uniform(0.08, 0.40)) if rng.random() < s.blurred_share else 0.0
         extent = 1.25 * size + 2 * blur
         wide = int(extent / s.pixel_width_mm) + _MARGIN
         tall = int(extent / height) + _MARGIN

@@ -127,7 +127,7 @@ def _place(
         line=first + rng.random() * s.frame_lines,
         column=rng.random() * s.width,
         size_mm=KINDS[kind].size(rng),
-        blur_mm=rng.uniform(0.12, 0.55) if blurred else 0.0,
+        blur_mm=rng.uniform(0.08, 0.40) if blurred else 0.0,
         seed=int(rng.integers(1 << 62)),
     )
 
