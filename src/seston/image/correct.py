@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from seston.config import Segmentation
 from seston.frame import UInt8Array
@@ -22,6 +24,8 @@ from seston.image.kernels import BLOCK, CELL, WHITE
 
 #: A block of a column darker than this share of the window's mean holds an object.
 KEEP = 0.97
+#: Side of the tiles whose medians tell the smooth level of a still frame, pixels.
+TILE = 64
 
 
 def median_background(frames: Sequence[UInt8Array]) -> UInt8Array:
@@ -57,6 +61,8 @@ class Lit:
         Sums of the pixels of each cell, turned.
     level : array (block, column), float64
         Level of the background, turned.
+    seen_level : array (line), float64, or None
+        Mean level of the background of each line as the camera saw it; None: as `level` says.
     """
 
     pixels: UInt8Array
@@ -64,6 +70,7 @@ class Lit:
     flip: np.uint8
     cells: NDArray[np.uint16]
     level: NDArray[np.float64]
+    seen_level: NDArray[np.float64] | None = None
 
     @cached_property
     def scale(self) -> NDArray[np.float32]:
@@ -89,10 +96,12 @@ class Lit:
 
     def background_level(self, owned: slice) -> float:
         """Mean level of the background over some lines, as the camera saw it."""
+        if owned.stop <= owned.start:
+            return float("nan")
+        if self.seen_level is not None:
+            return float(self.seen_level[owned].mean())
         rows = np.arange(owned.start, owned.stop) + self.first_line
         blocks = rows // BLOCK - self.first_line // BLOCK
-        if not len(blocks):
-            return float("nan")
         mean = float(np.bincount(blocks, minlength=len(self.level)) @ self.level.mean(axis=1))
         mean /= len(blocks)
         return 255 - mean if self.flip else mean
@@ -141,21 +150,54 @@ def light_scan(lines: UInt8Array, first_line: int, settings: Segmentation) -> Li
 
 
 def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segmentation) -> Lit:
-    """Light of a still frame: a picture of its background, or its own median level.
+    """Light of a still frame: a picture of its background, or its own smooth level.
 
     Parameters
     ----------
     frame : array (y, x), uint8
         One whole frame.
     background : array (y, x), uint8, or None
-        Median of the frames around; None takes the median of the frame's own pixels.
+        Median of the frames around; None takes `smooth_level` of the frame itself.
     settings : Segmentation
         Tells whether objects are dark or bright.
     """
-    if background is None:
-        middle = np.bincount(frame.ravel(), minlength=256).cumsum().searchsorted(frame.size / 2)
-        background = np.full_like(frame, middle)
-    pixels = kernels.correct_frame(frame, background, _flip(settings))
+    flip = _flip(settings)
+    turned = (frame if background is None else background) ^ flip
+    level = smooth_level(turned) if background is None else turned.astype(np.float32)
+    scale = (WHITE / np.maximum(level, 1)).astype(np.float32)
+    pixels = kernels.correct_frame(frame, scale, flip)
     _, _, cells = _sums(pixels, 0, np.uint8(0))
-    blocks = -(-len(frame) // BLOCK)
-    return Lit(pixels, 0, np.uint8(0), cells, np.full((blocks, frame.shape[1]), float(WHITE)))
+    white = np.full((-(-len(frame) // BLOCK), frame.shape[1]), float(WHITE))
+    lines = level.mean(axis=1, dtype=np.float64)
+    return Lit(pixels, 0, np.uint8(0), cells, white, 255 - lines if flip else lines)
+
+
+def smooth_level(frame: UInt8Array) -> NDArray[np.float32]:
+    """Level of the background of one frame, from itself alone.
+
+    Medians of tiles of 64 x 64 pixels; the median of 5 x 5 of these, so that an object must fill
+    half of 320 x 320 pixels to be taken for the background; linear in between.
+
+    Parameters
+    ----------
+    frame : array (y, x), uint8
+
+    Returns
+    -------
+    array (y, x), float32
+    """
+    height, width = frame.shape
+    filled = np.pad(frame, ((0, -height % TILE), (0, -width % TILE)), mode="symmetric")
+    rows, columns = filled.shape[0] // TILE, filled.shape[1] // TILE
+    tiles = filled.reshape(rows, TILE, columns, TILE).swapaxes(1, 2).reshape(rows, columns, -1)
+    wide = np.pad(np.median(tiles, axis=2), 3, mode="reflect", reflect_type="odd")
+    wider = ndimage.median_filter(wide, size=5)[2:-2, 2:-2]
+    return _between(_between(wider, rows, height).T, columns, width).T
+
+
+def _between(wider: NDArray[np.floating[Any]], tiles: int, size: int) -> NDArray[np.float32]:
+    """Interpolate rows of tiles, with one more at each end, at the rows of pixels."""
+    place = (np.arange(size) + 0.5) / TILE + 0.5
+    low = np.minimum(place.astype(int), tiles)
+    share = (place - low)[:, None]
+    return np.asarray((1 - share) * wider[low] + share * wider[low + 1], np.float32)

@@ -421,13 +421,10 @@ def merge_runs(
 
 
 @compiled
-def correct_frame(lines: UInt8Array, background: UInt8Array, flip: np.uint8) -> UInt8Array:
-    """Corrected levels of a whole frame."""
-    scale = np.empty(256, np.float32)
-    for level in range(256):
-        scale[level] = WHITE / max(1, level)
+def correct_frame(lines: UInt8Array, scale: NDArray[np.float32], flip: np.uint8) -> UInt8Array:
+    """Correct a whole frame, each pixel by a scale of its own."""
     out = np.empty_like(lines)
     for i in range(lines.shape[0]):
         for j in range(lines.shape[1]):
-            out[i, j] = corrected(lines[i, j] ^ flip, scale[background[i, j] ^ flip])
+            out[i, j] = corrected(lines[i, j] ^ flip, scale[i, j])
     return out
