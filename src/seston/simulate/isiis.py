@@ -89,7 +89,7 @@ def _write_files(
     indices = range(len(tow.files()))
     if workers <= 1:
         return [write(i) for i in indices]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(min(workers, len(indices)), mp_context=get_context("spawn")) as pool:
         return list(pool.map(write, indices, chunksize=4))
 
 

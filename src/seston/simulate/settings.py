@@ -66,7 +66,7 @@ class TowSettings:
     frames_per_file: int = 1
     files_per_burst: int = 2
     burst_spacing_m: float | None = 5.0
-    plankton_factor: float = 7.0
+    plankton_factor: float = 5.0
     detritus_factor: float = 0.25
     blurred_share: float = 0.15
     log_interval_s: float = 0.5
