@@ -192,7 +192,9 @@ def test_a_disc_scanned_with_long_pixels_has_the_hu_invariants_of_a_disc():
 
     square, long = disc(1.0, 1.0), disc(1.5, 1.0)
     assert long.feature("moments_hu-0")[0] == pytest.approx(1 / (2 * np.pi), rel=2e-3)
-    assert long.feature("moments_hu-0")[0] == pytest.approx(square.feature("moments_hu-0")[0], rel=2e-3)
+    assert long.feature("moments_hu-0")[0] == pytest.approx(
+        square.feature("moments_hu-0")[0], rel=2e-3
+    )
 
 
 def test_a_flat_or_black_object_gives_numbers_and_no_warning():
