@@ -1,0 +1,32 @@
+"""From counts and sensors to ecology: pure functions on arrays and datasets, that know no files."""
+
+from __future__ import annotations
+
+from seston.ecology.concentration import (
+    concentration,
+    equivalent_spherical_volume,
+    poisson_interval,
+)
+from seston.ecology.environment import clean, despike, interpolate_at
+from seston.ecology.profiles import Bins, Tally, build_profiles, put_in_bins, tally
+from seston.ecology.seawater import add_seawater
+from seston.ecology.spectrum import normalised_biovolume_spectrum
+from seston.ecology.turning import direction, turning_points
+
+__all__ = [
+    "Bins",
+    "Tally",
+    "add_seawater",
+    "build_profiles",
+    "clean",
+    "concentration",
+    "despike",
+    "direction",
+    "equivalent_spherical_volume",
+    "interpolate_at",
+    "normalised_biovolume_spectrum",
+    "poisson_interval",
+    "put_in_bins",
+    "tally",
+    "turning_points",
+]

@@ -1,0 +1,165 @@
+"""The environment as sensors logged it: cleaned, and joined to any time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from seston.errors import ClockError
+
+Float = NDArray[np.float64]
+
+#: Variables that are not despiked: the ship knows its place, and the speed may jump.
+_LEFT_ALONE = frozenset({"latitude", "longitude", "speed", "irradiance"})
+_PASSES = 10
+_MAD_TO_SD = 1.4826
+
+
+def _windows(values: Float, half: int) -> Float:
+    padded = np.pad(values, half, constant_values=np.nan)
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
+
+
+def _moving_median(values: Float, half: int) -> Float:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # windows of NaN alone
+        return np.nanmedian(_windows(values, half), axis=1)
+
+
+def _moving_mad(values: Float, half: int) -> Float:
+    import warnings
+
+    windows = _windows(values, half)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        middle = np.nanmedian(windows, axis=1, keepdims=True)
+        return _MAD_TO_SD * np.nanmedian(np.abs(windows - middle), axis=1)
+
+
+def despike(values: NDArray[np.floating[Any]], half: int = 1, multiple: float = 5.3) -> Float:
+    """Set spikes to NaN.
+
+    A spike departs from the moving median by more than `multiple` times the moving median
+    absolute deviation of these departures. Repeated until none is left, at most 10 times.
+
+    Parameters
+    ----------
+    values : array (n)
+        A series in the order of time or depth; NaN is skipped.
+    half : int
+        The window of the median has 2 * half + 1 values, that of the deviation
+        4 * half of them on each side.
+    multiple : float
+        How far a spike departs.
+
+    Returns
+    -------
+    array (n), float64
+
+    References
+    ----------
+    Algorithm of the R package castr (J.-O. Irisson), function ``despike``.
+    """
+    clean_values = np.asarray(values, np.float64).copy()
+    if len(clean_values) < 2 * half + 1:
+        return clean_values
+    for _ in range(_PASSES):
+        middle = clean_values
+        for _ in range(3):
+            middle = _moving_median(middle, half)
+        anomaly = clean_values - middle
+        deviation = _moving_mad(anomaly, 4 * half)
+        spikes = (np.abs(anomaly) > multiple * deviation) & (deviation > 0)
+        if not spikes.any():
+            break
+        clean_values[spikes] = np.nan
+    return clean_values
+
+
+def clean(environment: xr.Dataset) -> xr.Dataset:
+    """Despike the sensors of an environment (dim time); gaps are left as NaN.
+
+    Positions and speeds are left as they are.
+    """
+    changed = {
+        name: ("time", despike(variable.to_numpy()).astype(variable.dtype), variable.attrs)
+        for name, variable in environment.data_vars.items()
+        if name not in _LEFT_ALONE and variable.dims == ("time",) and variable.dtype.kind == "f"
+    }
+    return environment.assign(changed)
+
+
+def interpolate_at(
+    environment: xr.Dataset, times: NDArray[np.datetime64], tolerance_s: float
+) -> xr.Dataset:
+    """Join the environment to times, linearly between the records before and after.
+
+    Parameters
+    ----------
+    environment : Dataset (time)
+        Sorted by time, no time twice.
+    times : array (n), datetime64[ns]
+    tolerance_s : float, s
+        Both records must be at most so far away; else the value is NaN. Never extrapolated,
+        but a time within the tolerance beyond the first or last record takes its value.
+
+    Returns
+    -------
+    Dataset (time)
+        The same variables at `times`. Longitudes cross the date line the short way.
+
+    Raises
+    ------
+    ClockError
+        The times of the environment do not increase.
+    """
+    known = environment["time"].to_numpy().astype("datetime64[ns]").view(np.int64)
+    if np.any(np.diff(known) <= 0):
+        raise ClockError(
+            "times of the environment do not increase",
+            cure="Sort the log and drop the records that stand twice.",
+        )
+    at = np.asarray(times, "datetime64[ns]").view(np.int64)
+    joined = {
+        name: (
+            "time",
+            _joined(str(name), variable.to_numpy(), known, at, tolerance_s),
+            variable.attrs,
+        )
+        for name, variable in environment.data_vars.items()
+        if variable.dims == ("time",)
+    }
+    return xr.Dataset(joined, coords={"time": np.asarray(times, "datetime64[ns]")})
+
+
+def _joined(
+    name: str,
+    values: NDArray[Any],
+    known: NDArray[np.int64],
+    at: NDArray[np.int64],
+    tolerance: float,
+) -> Float:
+    there = np.isfinite(values)
+    x, y = known[there], np.asarray(values, np.float64)[there]
+    if not len(x) or not len(at):
+        return np.full(len(at), np.nan)
+    if name == "longitude":
+        y = np.unwrap(y, period=360)
+    after = np.clip(np.searchsorted(x, at), 0, len(x) - 1)
+    before = np.maximum(after - 1, 0)
+    exact = x[after] == at
+    before = np.where(exact | (at > x[-1]), after, before)
+    after = np.where(at < x[0], before, after)
+    far = np.maximum(np.abs(at - x[before]), np.abs(x[after] - at))
+    span = np.maximum(x[after] - x[before], 1)
+    share = np.where(x[after] > x[before], (at - x[before]) / span, 0.0)
+    result: Float = y[before] + share * (y[after] - y[before])
+    if name == "longitude":
+        result = (result + 180) % 360 - 180
+    result[(far > tolerance * 1e9) | (at == np.iinfo(np.int64).min)] = np.nan
+    return result

@@ -1,0 +1,343 @@
+"""Objects and water put into bins of profile, depth and taxon, beside the environment.
+
+Water comes as cells: pieces so thin that each lies in one depth bin. An object lies in the
+cell that imaged its first line, so that counts and volumes speak of the same water.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from seston.config import Profiles
+from seston.ecology.concentration import concentration, poisson_interval
+from seston.ecology.seawater import add_seawater
+from seston.ecology.turning import direction, turning_points
+from seston.variables import PROFILES
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+Times = NDArray[np.datetime64]
+
+_SENSORS = ("temperature", "salinity", "fluorescence", "oxygen", "irradiance")
+_EARTH_RADIUS_KM = 6371.0088
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Profile and depth bin of each cell of water.
+
+    Parameters
+    ----------
+    profile : array (cell), int64
+        Row of the cell's profile.
+    depth : array (cell), int64
+        Its depth bin; -1 where the depth is not known.
+    edges : array (depth + 1), float64, m
+        Limits of the depth bins.
+    ways : list of arrays, datetime64[ns]
+        For each deployment the times at which one profile ends and the next begins.
+    keys : array (profile, 2), int64
+        Deployment, and number of the way in it, of each profile.
+    """
+
+    profile: Int
+    depth: Int
+    edges: Float
+    ways: Sequence[Times]
+    keys: Int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of profiles and of depth bins."""
+        return len(self.keys), max(0, len(self.edges) - 1)
+
+    @property
+    def slot(self) -> Int:
+        """Flat index of (profile, depth bin), with one bin more for unknown depths."""
+        bins = self.shape[1] + 1
+        slots: Int = self.profile * bins + np.where(self.depth < 0, bins - 1, self.depth)
+        return slots
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Sums over objects by (profile, depth bin + 1, taxon); the last bin: depth not known.
+
+    Parameters
+    ----------
+    count : array, int64
+    biovolume : array, float64, mm3
+    """
+
+    count: Int
+    biovolume: Float
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.count + other.count, self.biovolume + other.biovolume)
+
+
+def put_in_bins(
+    time: Times,
+    depth: Float,
+    deployment: Int,
+    environments: Sequence[xr.Dataset],
+    settings: Profiles,
+) -> Bins:
+    """Give each cell of water its profile and its depth bin.
+
+    Parameters
+    ----------
+    time : array (cell), datetime64[ns]
+    depth : array (cell), m, positive down
+        NaN where not known. Depths above the surface count as 0.
+    deployment : array (cell), int64
+        Row of `environments`.
+    environments : sequence of Dataset (time)
+        Of each deployment; with ``depth`` where it is known.
+    settings : Profiles
+    """
+    ways = [
+        _ways(environment, time[deployment == number], settings)
+        for number, environment in enumerate(environments)
+    ]
+    way = np.zeros(len(time), np.int64)
+    for number, ends in enumerate(ways):
+        rows = deployment == number
+        way[rows] = np.searchsorted(ends, time[rows], side="left")
+    keys, profile = np.unique(np.stack([deployment, way], axis=1), axis=0, return_inverse=True)
+    known = np.isfinite(depth)
+    bin_number = np.where(known, np.maximum(depth, 0) // settings.bin_size_m, -1).astype(np.int64)
+    bins = int(bin_number.max(initial=-1)) + 1
+    edges: Float = np.arange(bins + 1 if bins else 0, dtype=np.float64) * settings.bin_size_m
+    return Bins(profile.ravel(), bin_number, edges, ways, keys.reshape(-1, 2))
+
+
+def _ways(environment: xr.Dataset, time: Times, settings: Profiles) -> Times:
+    """Give the times that end each profile of a deployment but the last."""
+    none = np.empty(0, "datetime64[ns]")
+    if settings.split == "deployment" or not len(time):
+        return none
+    if settings.split == "time":
+        step = np.timedelta64(round(settings.interval_s * 1e9), "ns")
+        return np.arange(time.min() + step, time.max() + step, step)[:-1]
+    if "depth" not in environment:
+        return none
+    depth = environment["depth"].dropna("time")
+    turns = turning_points(depth.to_numpy(), settings.min_amplitude_m)
+    ends: Times = depth["time"].to_numpy()[turns]
+    return ends
+
+
+def tally(bins: Bins, cell: Int, taxon: Int, biovolume: Float, taxa: int) -> Tally:
+    """Sum a range of objects.
+
+    Parameters
+    ----------
+    bins : Bins
+    cell : array (object), int64
+        Cell of water in which each object begins.
+    taxon : array (object), int64
+        From 0 to `taxa` - 1.
+    biovolume : array (object), mm3
+    taxa : int
+        Number of taxa.
+    """
+    profiles, depths = bins.shape
+    shape = (profiles, depths + 1, taxa)
+    flat = bins.slot[cell] * taxa + taxon
+    size = profiles * (depths + 1) * taxa
+    count = np.bincount(flat, minlength=size).reshape(shape)
+    volume = _summed(flat, biovolume, size).reshape(shape)
+    return Tally(count.astype(np.int64), volume)
+
+
+def _summed(flat: Int, weights: Float, size: int) -> Float:
+    return np.asarray(np.bincount(flat, weights=weights, minlength=size), np.float64)
+
+
+def build_profiles(
+    bins: Bins,
+    cells: pd.DataFrame,
+    sums: Tally,
+    taxa: pd.DataFrame,
+    environments: Sequence[xr.Dataset],
+    deployments: Sequence[str],
+) -> xr.Dataset:
+    """Make the profiles dataset.
+
+    Parameters
+    ----------
+    bins : Bins
+    cells : DataFrame
+        time, volume (m3), latitude, longitude, depth (m) of each cell.
+    sums : Tally
+        Of all objects.
+    taxa : DataFrame
+        label, name, aphia_id, plankton, carbon_mg_mm3: one row a taxon, in the order of `sums`.
+    environments : sequence of Dataset (time)
+        Cleaned environment of each deployment.
+    deployments : sequence of str
+        Their names.
+
+    Returns
+    -------
+    Dataset (profile, depth, taxon)
+        All variables of `variables.PROFILES`, with their attributes.
+    """
+    profiles, depths = bins.shape
+    water = _summed(bins.slot, cells["volume"].to_numpy(np.float64), profiles * (depths + 1))
+    volume = water.reshape(profiles, depths + 1)
+    values: dict[str, NDArray[Any]] = {
+        **_profile_columns(bins, cells, deployments),
+        **_depth_axis(bins),
+        **_taxon_columns(taxa),
+        **_amounts(sums, volume, taxa),
+        **_sensors(bins, environments),
+    }
+    dataset = _dataset(values)
+    dataset = add_seawater(dataset)
+    dataset["depth"].attrs |= {"positive": "down", "axis": "Z", "bounds": "depth_bounds"}
+    return dataset
+
+
+def _dataset(values: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    variables = {n: (PROFILES[n].dims, _typed(n, v), PROFILES[n].attrs) for n, v in values.items()}
+    coordinates = [
+        name
+        for name in variables
+        if name in ("time", "latitude", "longitude", "depth", "taxon", "depth_bounds", "distance")
+        or name.startswith("biological_taxon")
+    ]
+    data = {name: variable for name, variable in variables.items() if name not in coordinates}
+    return xr.Dataset(data, coords={name: variables[name] for name in coordinates})
+
+
+def _typed(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    dtype = PROFILES[name].dtype
+    return values.astype(object if dtype == "str" else dtype)
+
+
+def _profile_columns(
+    bins: Bins, cells: pd.DataFrame, deployments: Sequence[str]
+) -> dict[str, NDArray[Any]]:
+    by_profile = cells.groupby(bins.profile, sort=True)
+    time = by_profile["time"].apply(_mean_time).to_numpy("datetime64[ns]")
+    latitude = by_profile["latitude"].mean().to_numpy()
+    longitude = by_profile["longitude"].apply(_mean_longitude).to_numpy(np.float64)
+    ways = by_profile["depth"].apply(lambda d: direction(d.dropna().to_numpy(), 1.0))
+    return {
+        "deployment": np.array([deployments[d] for d in bins.keys[:, 0]], object),
+        "direction": ways.to_numpy(object),
+        "time": time,
+        "latitude": latitude,
+        "longitude": longitude,
+        "distance": along_track(latitude, longitude),
+    }
+
+
+def _mean_time(times: pd.Series[Any]) -> pd.Timestamp:
+    nanoseconds = times.to_numpy("datetime64[ns]").view(np.int64)
+    first = int(nanoseconds[0])
+    return pd.Timestamp(first + int(np.mean(nanoseconds - first)), unit="ns")
+
+
+def _mean_longitude(longitudes: pd.Series[Any]) -> float:
+    known = longitudes.dropna().to_numpy(np.float64)
+    if not len(known):
+        return float("nan")
+    mean = float(np.unwrap(known, period=360).mean())
+    return (mean + 180) % 360 - 180
+
+
+def along_track(latitude: Float, longitude: Float) -> Float:
+    """Distance from the first place along a track, km; places not known are NaN.
+
+    Great circles on a sphere of radius 6371.0088 km (haversine).
+    """
+    distance = np.full(len(latitude), np.nan)
+    known = np.flatnonzero(np.isfinite(latitude) & np.isfinite(longitude))
+    lat, lon = np.radians(latitude[known]), np.radians(longitude[known])
+    half = (
+        np.sin(np.diff(lat) / 2) ** 2
+        + np.cos(lat[:-1]) * np.cos(lat[1:]) * np.sin(np.diff(lon) / 2) ** 2
+    )
+    steps = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(half))
+    distance[known] = np.concatenate([np.zeros(min(1, len(known))), np.cumsum(steps)])
+    return distance
+
+
+def _depth_axis(bins: Bins) -> dict[str, NDArray[Any]]:
+    depths = bins.shape[1]
+    bounds = np.stack([bins.edges[:-1], bins.edges[1:]], axis=1) if depths else np.empty((0, 2))
+    return {"depth": bounds.mean(axis=1) if depths else np.empty(0), "depth_bounds": bounds}
+
+
+def _taxon_columns(taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    lsid = [
+        f"urn:lsid:marinespecies.org:taxname:{int(a)}" if pd.notna(a) else ""
+        for a in taxa["aphia_id"]
+    ]
+    return {
+        "taxon": taxa["label"].to_numpy(object),
+        "biological_taxon_name": taxa["name"].to_numpy(object),
+        "biological_taxon_lsid": np.array(lsid, object),
+        "plankton": taxa["plankton"].to_numpy(),
+    }
+
+
+def _amounts(sums: Tally, volume: Float, taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
+    count, water = sums.count[:, :-1], volume[:, :-1, None]
+    lower, upper = poisson_interval(count)
+    factor = taxa["carbon_mg_mm3"].to_numpy(np.float64)
+    biovolume = concentration(sums.biovolume[:, :-1], water)
+    return {
+        "count": count,
+        "imaged_volume": volume[:, :-1],
+        "concentration": concentration(count, water),
+        "concentration_lower": concentration(lower, water),
+        "concentration_upper": concentration(upper, water),
+        "biovolume": biovolume,
+        "carbon": biovolume * factor,
+        "unpositioned_count": sums.count[:, -1],
+        "unpositioned_volume": volume[:, -1],
+    }
+
+
+def _sensors(bins: Bins, environments: Sequence[xr.Dataset]) -> dict[str, NDArray[Any]]:
+    """Mean of each sensor over the records of each profile and depth bin."""
+    binned = {name: np.full(bins.shape, np.nan) for name in _SENSORS}
+    for number, environment in enumerate(environments):
+        if "depth" not in environment or not bins.shape[1]:
+            continue
+        rows = _records_in_bins(bins, number, environment)
+        for name in set(_SENSORS) & set(environment.data_vars):
+            _add_means(binned[name], rows, environment[str(name)].to_numpy())
+    return binned
+
+
+def _records_in_bins(bins: Bins, deployment: int, environment: xr.Dataset) -> tuple[Int, Int]:
+    """Profile and depth bin of each record; -1 where it lies in none."""
+    way = np.searchsorted(bins.ways[deployment], environment["time"].to_numpy(), side="left")
+    rows = {int(w): i for i, (d, w) in enumerate(bins.keys) if d == deployment}
+    profile = np.array([rows.get(int(w), -1) for w in way], np.int64)
+    depth = environment["depth"].to_numpy().astype(np.float64)
+    bin_number = np.searchsorted(bins.edges, np.maximum(depth, 0), side="right") - 1
+    outside = ~np.isfinite(depth) | (bin_number >= bins.shape[1])
+    return profile, np.where(outside, -1, bin_number)
+
+
+def _add_means(target: Float, rows: tuple[Int, Int], values: NDArray[Any]) -> None:
+    profile, depth = rows
+    use = (profile >= 0) & (depth >= 0) & np.isfinite(values)
+    flat = profile[use] * target.shape[1] + depth[use]
+    count = np.bincount(flat, minlength=target.size)
+    total = np.bincount(flat, weights=values[use].astype(np.float64), minlength=target.size)
+    known = count > 0
+    target.ravel()[known] = total[known] / count[known]

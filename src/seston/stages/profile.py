@@ -1,0 +1,155 @@
+"""Profile: put objects and water into bins of profile, depth and taxon."""
+
+from __future__ import annotations
+
+import logging
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import zarr
+from distributed import Client
+from numpy.typing import NDArray
+
+from seston import cluster, ecology
+from seston.campaign import Campaign
+from seston.ecology import Bins, Tally
+from seston.errors import ConfigError
+from seston.progress import progress
+from seston.stages import cells as water
+from seston.stages.positions import Positions
+from seston.stages.provenance import attributes
+from seston.store import open_group, read_column, read_feature, write_dataset
+from seston.store.arrays import ROWS_PER_SHARD
+from seston.store.objects import length, read_labels
+
+log = logging.getLogger(__name__)
+
+#: The one taxon of a campaign whose objects nobody named.
+UNNAMED = "object"
+_TAXON_COLUMNS = ("label", "name", "aphia_id", "plankton", "carbon_mg_mm3")
+
+
+def profile(campaign: Campaign, client: Client) -> None:
+    """Write the profiles dataset of a campaign.
+
+    Raises
+    ------
+    StoreError
+        The objects dataset is missing.
+    ConfigError
+        The table of taxa is wrong.
+    SpaceError
+        The disk is full.
+    """
+    objects = open_group(campaign.objects)
+    names = [d.deployment for d in campaign.deployments]
+    pieces = water.cut(objects, names)
+    positions = Positions(campaign)
+    environments = [positions.environment(i) for i in range(len(names))]
+    where = positions.at(pieces.deployment, pieces.time)
+    settings = campaign.config.profiles
+    bins = ecology.put_in_bins(
+        pieces.time, where["depth"], pieces.deployment, environments, settings
+    )
+    taxa = read_taxa(campaign, objects)
+    sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
+    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where})
+    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
+    title = f"{campaign.config.publication.title}: profiles"
+    write_dataset(dataset.assign_attrs(attributes(campaign, title)), campaign.profiles)
+    _tell(campaign, bins, sums, pieces)
+
+
+def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
+    """Give name, identifier, kind and carbon factor of each taxon of the model.
+
+    Returns
+    -------
+    DataFrame
+        label, name, aphia_id, plankton, carbon_mg_mm3, in the order of the scores. A label
+        that the table of taxa does not have keeps its name, without identifier or carbon,
+        and counts as plankton.
+
+    Raises
+    ------
+    ConfigError
+        The table lacks a column.
+    """
+    labels = read_labels(objects, "taxon") if "taxon" in objects else [UNNAMED]
+    known = _taxonomy(campaign.config.taxonomy)
+    taxa = known.reindex(labels)
+    unknown = taxa["name"].isna()
+    taxa["name"] = taxa["name"].where(~unknown, pd.Series(labels, labels))
+    taxa["plankton"] = taxa["plankton"].fillna(1).astype("int8")
+    if unknown.any() and labels != [UNNAMED]:
+        log.warning("the table of taxa has no row for: %s", ", ".join(taxa.index[unknown]))
+    return taxa.rename_axis("label").reset_index()
+
+
+def _taxonomy(path: Path | None) -> pd.DataFrame:
+    if path is None:
+        return pd.DataFrame(columns=list(_TAXON_COLUMNS)).set_index("label")
+    table = pd.read_csv(path)
+    missing = [name for name in _TAXON_COLUMNS if name not in table]
+    if missing or table["label"].duplicated().any():
+        what = f"lacks the column {missing[0]!r}" if missing else "has a label twice"
+        cure = f"Its columns are: {', '.join(_TAXON_COLUMNS)}; one row a label."
+        raise ConfigError(what, where=path, cure=cure)
+    return table.set_index("label")
+
+
+def _sums(
+    campaign: Campaign,
+    client: Client,
+    objects: zarr.Group,
+    pieces: water.Cells,
+    bins: Bins,
+    taxa: int,
+) -> Tally:
+    """Sum all objects, range by range in their order, so that equal input gives equal bytes."""
+    total = length(objects, "object_id")
+    ranges = [(s, min(s + ROWS_PER_SHARD, total)) for s in range(0, total, ROWS_PER_SHARD)]
+    tasks = ((campaign.objects, pieces, bins, taxa, start, stop) for start, stop in ranges)
+    none = np.empty(0, np.int64)
+    sums = ecology.tally(bins, none, none, np.empty(0), taxa)
+    with progress(f"profile {campaign.name}", total, "objects") as shown:
+        for (start, stop), part in zip(
+            ranges, cluster.stream(client, tally_range, tasks), strict=True
+        ):
+            sums = reduce(add, (sums, part))
+            shown.advance(stop - start, stop - start)
+    return sums
+
+
+def tally_range(
+    path: Path, pieces: water.Cells, bins: Bins, taxa: int, start: int, stop: int
+) -> Tally:
+    """Sum the objects [start, stop) of an objects dataset."""
+    objects, rows = open_group(path), slice(start, stop)
+    cell = pieces.of_objects(read_column(objects, "frame", rows), read_column(objects, "top", rows))
+    taxon: NDArray[np.int64] = read_column(objects, "predicted_taxon", rows).astype(np.int64)
+    biovolume = ecology.equivalent_spherical_volume(read_feature(objects, "area", rows))
+    return ecology.tally(bins, cell, np.maximum(taxon, 0), biovolume, taxa)
+
+
+def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> None:
+    profiles, depths = bins.shape
+    log.info(
+        "profile %s: %d profiles of %d depths, %d objects",
+        campaign.name, profiles, depths, sums.count.sum(),
+    )  # fmt: skip
+    unpositioned = int(sums.count[:, -1].sum())
+    if unpositioned:
+        log.warning(
+            "%s: %d objects have no depth: they are in no bin, but in `unpositioned_count`",
+            campaign.name, unpositioned,
+        )  # fmt: skip
+    if np.isnan(pieces.volume).any():
+        log.warning(
+            "%s: the imaged volume is not known, so there are counts but no concentrations. "
+            "campaigns.csv can tell `depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
+            campaign.name,
+        )
