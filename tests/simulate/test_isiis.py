@@ -7,6 +7,7 @@ import hashlib
 import json
 
 import av
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,6 +63,20 @@ def test_the_files_hold_exactly_the_pixels_that_were_rendered(tiny):
         scene = take(tow, files, file, 1)
         frames = decoded(tiny / "frames" / file_name(tow, file))
         assert (np.vstack(frames) == scene.pixels).all()
+
+
+@pytest.mark.parametrize("codec", ["png", "tiff"])
+def test_a_tow_of_pictures_has_the_pixels_and_the_times_of_its_frames(tiny, tmp_path, codec):
+    settings = dataclasses.replace(
+        TowSettings.tiny(), codec=codec, frames_per_file=1, files_per_burst=2, frame_lines=1024
+    )
+    write_isiis(tmp_path / "tow", settings, 1)
+    pictures = sorted((tmp_path / "tow" / "frames").iterdir())
+    assert [p.suffix for p in pictures] == [f".{codec}"] * 4
+    assert pictures[0].stem == min(p.stem for p in (tiny / "frames").iterdir())
+    tow = Tow(settings)
+    scene = take(tow, tow.files(), tow.files()[0], 1)
+    assert (cv2.imread(str(pictures[0]), cv2.IMREAD_UNCHANGED) == scene.pixels).all()
 
 
 def test_the_same_seed_gives_the_same_bytes_with_one_worker_or_two(tiny, tmp_path):

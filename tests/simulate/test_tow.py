@@ -95,10 +95,16 @@ def test_the_full_tow_is_one_scan_without_a_break():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"casts": 0}, {"shallow_m": 70.0}, {"speed_variation": 1.0}, {"frames_per_file": 0}],
+    [
+        {"casts": 0},
+        {"shallow_m": 70.0},
+        {"speed_variation": 1.0},
+        {"frames_per_file": 0},
+        {"codec": "png", "frames_per_file": 2},
+    ],
 )
 def test_a_tow_that_cannot_be_is_refused(wrong):
-    with pytest.raises(ValueError, match="tow|burst|shallow_m|speed_variation"):
+    with pytest.raises(ValueError, match="tow|burst|shallow_m|speed_variation|picture"):
         TowSettings(**wrong)
 
 

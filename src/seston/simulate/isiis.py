@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -50,8 +51,8 @@ def write_isiis(folder: Path, settings: TowSettings, seed: int, *, workers: int 
     Parameters
     ----------
     folder : Path
-        Gets frames/*.avi, environment/ISIISYYYYMMDDHHMM.txt and truth/; must not exist, or
-        be empty.
+        Gets frames/ (AVI or pictures), environment/ISIISYYYYMMDDHHMM.txt and truth/; must not
+        exist, or be empty.
     settings : TowSettings
         The tow.
     seed : int
@@ -99,8 +100,12 @@ def _write_file(
     files = tow.files()
     file = files[index]
     scene = take(tow, files, file, seed)
-    frames = scene.pixels.reshape(tow.settings.frames_per_file, tow.settings.frame_lines, -1)
-    write_avi(folder / truth.file_name(tow, file), frames, codec=tow.settings.codec)
+    path = folder / truth.file_name(tow, file)
+    if path.suffix == ".avi":
+        frames = scene.pixels.reshape(tow.settings.frames_per_file, tow.settings.frame_lines, -1)
+        write_avi(path, frames, codec=tow.settings.codec)
+    elif not cv2.imwrite(str(path), scene.pixels):
+        raise OSError(f"cannot write {path}")
     return truth.object_rows(tow, file, scene)
 
 

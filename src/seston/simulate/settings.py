@@ -44,8 +44,8 @@ class TowSettings:
         Share of the objects that lie out of focus.
     log_interval_s : float, s
         Time between two records of the log.
-    codec : {"rawvideo", "ffv1"}
-        Lossless codec of the AVI files.
+    codec : {"rawvideo", "ffv1", "png", "tiff"}
+        Lossless codec of the AVI files; or pictures, a file for each frame.
     """
 
     start: str = "2013-07-24T18:20:00"
@@ -70,13 +70,15 @@ class TowSettings:
     detritus_factor: float = 0.25
     blurred_share: float = 0.15
     log_interval_s: float = 0.5
-    codec: Literal["rawvideo", "ffv1"] = "rawvideo"
+    codec: Literal["rawvideo", "ffv1", "png", "tiff"] = "rawvideo"
 
     def __post_init__(self) -> None:
         if min(self.casts, self.width, self.frame_lines) < 1:
             raise ValueError("a tow has at least one cast, one column and one line")
         if min(self.frames_per_file, self.files_per_burst) < 1:
             raise ValueError("a burst has at least one file, and a file one frame")
+        if self.suffix != ".avi" and self.frames_per_file > 1:
+            raise ValueError("a picture holds one frame: frames_per_file is 1")
         if not 0 <= self.shallow_m < self.deep_m:
             raise ValueError("shallow_m must be at least 0 and above deep_m")
         if not 0 <= self.speed_variation < 1:
@@ -116,6 +118,11 @@ class TowSettings:
     def duration_s(self) -> float:
         """Time of the whole tow, s."""
         return self.casts * self.cast_duration_s
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the names of the files of frames."""
+        return f".{self.codec}" if self.codec in {"png", "tiff"} else ".avi"
 
     @property
     def file_lines(self) -> int:

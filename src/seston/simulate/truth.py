@@ -46,7 +46,7 @@ def file_name(tow: Tow, file: File) -> str:
         round(file.start_s * 1000), "ms"
     )
     digits = str(rounded).translate(str.maketrans("", "", "-T:"))
-    return f"{digits}.avi"
+    return digits + tow.settings.suffix
 
 
 def object_rows(tow: Tow, file: File, scene: Scene) -> tuple[pd.DataFrame, list[Runs]]:
