@@ -31,7 +31,10 @@ taxonomy: taxonomy.csv
 profiles: {bin_size_m: 5, min_amplitude_m: 5}
 publication: {title: A tiny tow, institution: seston}
 """
-ROWS = "campaign,deployment,instrument,path,environment\ntow,a,isiis,data/tow/frames,data/tow/environment\n"
+ROWS = """\
+campaign,deployment,instrument,path,environment
+tow,a,isiis,data/tow/frames,data/tow/environment
+"""
 
 
 def _prepare(folder: Path) -> Path:

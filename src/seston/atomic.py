@@ -64,9 +64,10 @@ def new_file(path: Path) -> Iterator[Path]:
         The disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with disk_full_explained(path), tempfile.TemporaryDirectory(
-        prefix=f".{path.name}.", dir=path.parent
-    ) as folder:
+    with (
+        disk_full_explained(path),
+        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
+    ):
         draft = Path(folder) / path.name
         yield draft
         draft.replace(path)

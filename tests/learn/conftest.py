@@ -4,15 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from drawings import settings, write_learning_set
 
-from seston.config import Classification
 from seston.learn.card import Card
-
-from .drawings import write_learning_set
-
-
-def settings(**changes) -> Classification:
-    return Classification(**{"model": Path("unused"), "image_size": 64, **changes})
 
 
 @dataclass(frozen=True)

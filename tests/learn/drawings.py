@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from seston.config import Classification
+
 TAXA = ("bar", "cross", "disc")
 
 
@@ -35,3 +37,7 @@ def write_learning_set(folder: Path, per_class: int = 14, seed: int = 0) -> Path
         for i in range(per_class):
             assert cv2.imwrite(str(folder / taxon / f"{i:03}.png"), draw(taxon, rng))
     return folder
+
+
+def settings(**changes) -> Classification:
+    return Classification(**{"model": Path("unused"), "image_size": 64, **changes})

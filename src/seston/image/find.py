@@ -11,6 +11,7 @@ from seston.config import Segmentation
 from seston.features import FEATURES
 from seston.frame import UInt8Array
 from seston.image.correct import Lit, light_scan, light_still
+from seston.image.costly import measure_costly
 from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
 from seston.image.measure import measure
 from seston.image.objects import Objects
@@ -88,6 +89,8 @@ def find_objects(
     found = select(lit, runs, owned, settings, pixel_height, pixel_width)
     sums = tally(lit, found)
     columns = measure(found.table, sums, pixel_height, pixel_width)
+    if costly:
+        columns |= measure_costly(found, pixel_height, pixel_width)
     table = found.table
     return Objects(
         line=table[:, TOP] + first_line,

@@ -111,7 +111,7 @@ def with_shares(confusion: ArrayLike, shares: ArrayLike) -> Float64Array:
     """
     counts = np.asarray(confusion, np.float64)
     rates = _ratio(counts, counts.sum(axis=1, keepdims=True))
-    return rates * np.asarray(shares, np.float64)[:, None]
+    return np.asarray(rates * np.asarray(shares, np.float64)[:, None])
 
 
 def top_k_accuracy(scores: ArrayLike, truth: ArrayLike, k: int) -> float:
@@ -144,7 +144,8 @@ def calibration_error(scores: ArrayLike, truth: ArrayLike, bins: int = 15) -> fl
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> Float64Array:
     above, below = np.broadcast_arrays(np.asarray(part, float), np.asarray(whole, float))
-    return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
+    out: Float64Array = np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
+    return out
 
 
 def _mean(values: Float64Array, weights: Float64Array) -> float:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +28,9 @@ BoolArray = NDArray[np.bool_]
 SIZE_IMPORTANCE = 10.0
 """Three size inputs stand beside a thousand of the network: without this they hardly count."""
 
-CLASS_WEIGHT = "balanced"
+CLASS_WEIGHT: Literal["balanced"] = "balanced"
 CHUNK = 256
-LIBRARIES = ("seston", "torch", "timm", "scikit-learn", "numpy", "opencv-python-headless")
+LIBRARIES = ("seston", "torch", "timm", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _train(
         features[~held_out],
         pictures.labels[~held_out],
         importance=_importance(backbone.n_features),
-        class_weight="balanced",
+        class_weight=CLASS_WEIGHT,
     )
     scores, truth = head.scores(features[held_out]), pictures.labels[held_out]
     return _Trained(backbone, sha256, head, held_out, _metrics(scores, truth, pictures.taxa))
@@ -194,7 +195,7 @@ def _card(
         },
         training=_training(pictures, settings.seed, trained.held_out),
         metrics=trained.metrics,
-        versions={name: version(name) for name in LIBRARIES},
+        versions={**{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
         weights_sha256=sha256,
     )
 

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seston.plot.cells import Cells, depth_edges, pool_profile, poisson_limits
+from seston.plot.cells import Cells, depth_edges, poisson_limits, pool_profile
 from seston.plot.section import has_values
 from seston.plot.style import BLUE, GREY, axis_label, new_axes, plain, styled, with_units
 

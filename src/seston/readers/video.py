@@ -1,0 +1,181 @@
+"""Frames of video files as grey levels.
+
+Grey levels are exact for grey, palette and RGB video in lossless codecs: nothing is rescaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from seston.errors import InputError
+from seston.frame import UInt8Array
+from seston.readers.avi import read_avi
+from seston.readers.pictures import MAX_PIXELS, check_size
+
+SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".m4v"})
+_INTRA = frozenset({"rawvideo", "ffv1", "mjpeg", "huffyuv", "ffvhuff", "utvideo", "png", "v210"})
+_DEEP = ("16", "14", "12", "10", "f32")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoHeader:
+    """What a video says of itself.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of a frame, pixels.
+    claimed : int
+        Frames that the header promises, at least `complete`.
+    complete : int
+        Frames that the file holds.
+    rate : float, Hz
+        Frames per second when played, NaN if unknown.
+    """
+
+    height: int
+    width: int
+    claimed: int
+    complete: int
+    rate: float
+
+
+def read_header(path: Path) -> VideoHeader:
+    """Read the header of a video without decoding a frame.
+
+    Raises
+    ------
+    InputError
+        The file is empty, is not a video, or claims frames larger than `MAX_PIXELS`.
+    """
+    if path.suffix.lower() == ".avi":
+        avi = read_avi(path)
+        header = VideoHeader(avi.height, avi.width, avi.claimed, avi.complete, avi.rate)
+    else:
+        header = _header_by_libav(path)
+    check_size(path, header.height, header.width)
+    return header
+
+
+def _header_by_libav(path: Path) -> VideoHeader:
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        frames = stream.frames or sum(1 for p in container.demux(stream) if p.size)
+        rate = float(stream.average_rate) if stream.average_rate else float("nan")
+        return VideoHeader(stream.height, stream.width, frames, frames, rate)
+
+
+def _open(path: Path) -> InputContainer:
+    if not path.stat().st_size:
+        raise InputError("the file is empty", where=path)
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"not a video that can be read: {error}", where=path) from None
+    if not container.streams.video:
+        container.close()
+        raise InputError("the file holds no video", where=path)
+    return container
+
+
+def read_frames(path: Path, indices: Sequence[int]) -> Iterator[UInt8Array]:
+    """Decode frames of a video.
+
+    Parameters
+    ----------
+    path : Path
+        The video.
+    indices : sequence of int
+        Numbers of the frames, from 0. In rising order each is decoded once.
+
+    Yields
+    ------
+    array (y, x), uint8
+        Grey levels: the grey plane as it is, or the luminance of colour.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened, or does not give one of the frames.
+    """
+    if not len(indices):
+        return
+    with _open(path) as container:
+        stream = container.streams.video[0]
+        check_size(path, stream.height, stream.width)
+        stream.codec_context.thread_count = 1  # the frames of a campaign keep all cores busy
+        yield from _wanted(container, stream, indices, path)
+
+
+def _wanted(
+    container: InputContainer, stream: VideoStream, indices: Sequence[int], path: Path
+) -> Iterator[UInt8Array]:
+    decoded: Iterator[tuple[int, VideoFrame]] = iter(())
+    after = -1  # the last frame decoded; a jump must be found
+    for wanted in indices:
+        if wanted != after + 1 or after < 0:
+            decoded = _decode_from(container, stream, int(wanted), path, back=wanted <= after)
+        yield _grey(_find(decoded, int(wanted), path), path)
+        after = int(wanted)
+
+
+def _find(decoded: Iterator[tuple[int, VideoFrame]], wanted: int, path: Path) -> VideoFrame:
+    try:
+        for index, frame in decoded:
+            if index == wanted:
+                return frame
+            if index > wanted:
+                break
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(f"frame {wanted} cannot be decoded: {error}", where=path) from None
+    raise InputError(f"the file does not give frame {wanted}", where=path)
+
+
+def _decode_from(
+    container: InputContainer, stream: VideoStream, index: int, path: Path, *, back: bool
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames and their numbers, from the nearest that the container can jump to."""
+    numbered = _is_numbered(container, stream)
+    if back or (index and numbered):
+        try:
+            container.seek(index if numbered else 0, stream=stream, backward=True)
+        except (av.FFmpegError, ValueError):  # no index: the file was cut short
+            if back:
+                raise InputError("no index: frames come in rising order only", where=path) from None
+    for count, frame in enumerate(container.decode(stream)):
+        number = frame.pts if numbered and frame.pts is not None else count
+        yield number, frame
+
+
+def _is_numbered(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether time stamps are the frames' numbers and each frame stands alone."""
+    return container.format.name == "avi" and stream.codec_context.name in _INTRA
+
+
+def _grey(frame: VideoFrame, path: Path) -> UInt8Array:
+    name = frame.format.name
+    if name in ("gray", "gray8"):
+        plane = frame.planes[0]
+        lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        return lines[: frame.height, : frame.width].copy()
+    if any(depth in name for depth in _DEEP) and "yuv" not in name.replace("p10", ""):
+        raise InputError(
+            f"pixels of more than 8 bits ({name})",
+            where=path,
+            cure="Convert the video to 8 bits with one scale for the whole deployment.",
+        )
+    if "yuv" in name or name.startswith("nv"):
+        return frame.to_ndarray(format="gray")
+    return np.asarray(cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+__all__ = ["MAX_PIXELS", "SUFFIXES", "VideoHeader", "read_frames", "read_header"]
