@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -117,12 +118,12 @@ def _pillow(path: Path) -> Iterator[Image.Image]:
 
 
 def _tiff_header(tiff: tifffile.TiffFile, path: Path) -> PictureHeader:
-    page = tiff.pages[0]
+    page: Any = tiff.pages[0]
     check_size(path, page.imagelength, page.imagewidth)
     _check_depth(path, deep=page.dtype not in (np.dtype(np.uint8), np.dtype(bool)))
     if page.samplesperpixel > 4 or page.imagedepth > 1:
         raise InputError("not a picture of one plane, grey or colour", where=path)
-    return PictureHeader(page.imagelength, page.imagewidth)
+    return PictureHeader(int(page.imagelength), int(page.imagewidth))
 
 
 def _check_depth(path: Path, *, deep: bool) -> None:
@@ -142,4 +143,4 @@ def _luminance(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> UInt8
         return pixels
     if pixels.shape[-1] < 3:  # grey with alpha
         return np.ascontiguousarray(pixels[..., 0])
-    return np.rint(pixels[..., :3] @ _LUMINANCE).astype(np.uint8)
+    return np.asarray(np.rint(pixels[..., :3] @ _LUMINANCE), np.uint8)

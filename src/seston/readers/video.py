@@ -165,8 +165,9 @@ def _grey(frame: VideoFrame, path: Path) -> UInt8Array:
     name = frame.format.name
     if name in ("gray", "gray8"):
         plane = frame.planes[0]
-        lines = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        return lines[: frame.height, : frame.width].copy()
+        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+        pixels: UInt8Array = lines[: frame.height, : frame.width].copy()
+        return pixels
     if any(depth in name for depth in _DEEP) and "yuv" not in name.replace("p10", ""):
         raise InputError(
             f"pixels of more than 8 bits ({name})",
@@ -174,7 +175,7 @@ def _grey(frame: VideoFrame, path: Path) -> UInt8Array:
             cure="Convert the video to 8 bits with one scale for the whole deployment.",
         )
     if "yuv" in name or name.startswith("nv"):
-        return frame.to_ndarray(format="gray")
+        return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
     return np.asarray(cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2GRAY), np.uint8)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import xarray as xr
 
 from seston.campaign import Campaign, Shard
 from seston.errors import StoreError
+from seston.readers.listing import with_dtypes
 from seston.store import open_dataset
 from seston.variables import FRAMES
 
@@ -59,18 +59,6 @@ def read_frames(campaign: Campaign, shard: str) -> pd.DataFrame:
         cure = f"Run: seston ingest {campaign.name}"
         raise StoreError("no such list of frames", where=path, cure=cure) from None
     return with_dtypes(frames)
-
-
-def with_dtypes(frames: pd.DataFrame) -> pd.DataFrame:
-    """Give every column the dtype that the registry says."""
-    frames = frames[list(FRAMES)].copy()
-    for name, variable in FRAMES.items():
-        values = frames[name]
-        if variable.dtype.startswith("datetime64"):
-            values = pd.to_datetime(values, format="ISO8601")
-        dtype: Any = "object" if variable.dtype == "str" else variable.dtype
-        frames[name] = values.astype(dtype)
-    return frames
 
 
 def frames_around(campaign: Campaign, shard: Shard, lines: int, number: int) -> pd.DataFrame:

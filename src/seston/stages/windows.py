@@ -99,11 +99,13 @@ def plan_tasks(campaign: Campaign, shard: Shard, settings: Segmentation) -> Iter
 
 
 def _groups(usable: pd.DataFrame, settings: Segmentation) -> Iterator[tuple[int, int]]:
-    """First and last frame of each task: few enough lines, and one background for all."""
-    lines = usable["height"].cumsum() - usable["height"]
-    key = lines // LINES_PER_TASK
+    """First and last frame of each task: few enough lines, one size of pixels, one background."""
+    size = usable["pixel_height"].ne(usable["pixel_height"].shift()).cumsum()
+    lines = usable["height"].groupby(size).cumsum() - usable["height"]
+    key = size * (1 << 32) + lines // LINES_PER_TASK
     if settings.background == "neighbours":
-        key = usable.index.to_series() // settings.background_frames * (1 << 32) + key
+        block = usable.index.to_series() // settings.background_frames
+        key = pd.Series(pd.MultiIndex.from_arrays([block, key]).factorize()[0], usable.index)
     for _, group in usable.groupby(key.to_numpy(), sort=True):
         yield int(group.index[0]), int(group.index[-1])
 

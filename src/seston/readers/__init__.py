@@ -1,0 +1,9 @@
+"""Files of instruments, as they left the instrument: one file here for each kind.
+
+A reader lists frames, decodes them and reads the environment; it never segments or writes.
+"""
+
+from seston.readers import isiis, stills  # noqa: F401 - they register themselves
+from seston.readers.reader import Reader, instruments, open_deployment, register
+
+__all__ = ["Reader", "instruments", "open_deployment", "register"]

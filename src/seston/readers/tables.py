@@ -1,0 +1,155 @@
+"""Tables of times, positions and sensors: CSV with units in a row of their own or in the names."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seston.errors import InputError
+from seston.readers import columns
+
+_MAX_BYTES = 1 << 31
+_DELIMITERS = (",", ";", "\t")
+#: Names of the column that tells which picture a row speaks of.
+FILE = frozenset({"file", "filename", "file_name", "image", "frame", "picture", "path"})
+
+
+def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Read a CSV of times, positions and sensors.
+
+    Parameters
+    ----------
+    path : Path
+        Comma, semicolon or tab between cells, UTF-8 or latin-1. A column ``time`` (ISO 8601, UTC
+        unless it says otherwise), or ``date`` and ``time``; any of depth, pressure, temperature,
+        salinity, fluorescence, oxygen, irradiance, latitude, longitude and speed with its unit in
+        the second row or in the name (``depth_m``, ``oxygen (ml/l)``); ``file`` where rows speak
+        of pictures. Lines that begin with # are skipped.
+
+    Returns
+    -------
+    table : DataFrame
+        ``time`` (datetime64[ns], NaT where a row tells none), ``file`` (str) where it is there,
+        and the other columns in the registry's units (see `columns`).
+    problems : list of str
+        Cells that were left out, each with the reason.
+
+    Raises
+    ------
+    InputError
+        The file is empty or not text, has no time, a column without a unit or with one that is
+        not known, or a column twice.
+    """
+    raw = _raw(path)
+    raw, units = _split_units(raw)
+    table, problems = _translate(raw, units, path)
+    time, late = _times(raw, path)
+    problems += [f"{path.name}: {late} rows without a time that can be read"] * bool(late)
+    table.insert(0, "time", time)
+    name = next((n for n in raw.columns if n.strip().lower() in FILE), None)
+    if name is not None:
+        table.insert(1, "file", raw[name].str.strip())
+    return table, problems
+
+
+def _raw(path: Path) -> pd.DataFrame:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError("larger than 2 GB: too large for a table of positions", where=path)
+        text = _decoded(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=path) from None
+    lines = [s for s in text.splitlines() if s.strip() and not s.lstrip().startswith("#")]
+    if len(lines) < 2:
+        raise InputError("the table has no rows", where=path)
+    if "\0" in text:
+        raise InputError("not a text file", where=path)
+    delimiter = max(_DELIMITERS, key=lines[0].count)
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"not a CSV: {error}", where=path) from None
+    names = [name.strip() for name in rows[0]]
+    twice = {name for name in names if name and names.count(name) > 1}
+    if twice:
+        raise InputError(f"column `{min(twice)}` stands twice", where=path)
+    cells = [row[: len(names)] for row in rows[1:]]
+    table = pd.DataFrame(cells).reindex(columns=range(len(names))).fillna("").astype(str)
+    table.columns = pd.Index(names)
+    return table
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _split_units(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Take the first row as units where no cell of it is a number or a time."""
+    first = raw.iloc[0].str.strip()
+    values = first[first != ""]
+    numeric = pd.to_numeric(values.str.replace(",", ".", regex=False), errors="coerce").notna()
+    # "1" is the unit of salinity; a row of data has other numbers too
+    numbers = numeric & (values != "1")
+    dated = values.str.match(r"\d{4}-\d\d-\d\d|\d\d?[:/]\d\d")
+    if numbers.any() or dated.any() or values.empty:
+        return raw, {}
+    return raw.iloc[1:].reset_index(drop=True), {str(k): v for k, v in first.items()}
+
+
+def _translate(
+    raw: pd.DataFrame, units: dict[str, str], path: Path
+) -> tuple[pd.DataFrame, list[str]]:
+    found: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = {}
+    problems = []
+    for header in raw.columns:
+        column = columns.understand(header, units.get(header) or None)
+        if column is None or column.name == "time":
+            continue
+        if column.factor is None:
+            raise _unknown_unit(header, column, path)
+        if column.name in found:
+            raise InputError(f"two columns tell the {column.name}", where=path)
+        values = columns.numbers(raw[header])
+        bad = columns.unreadable(raw[header], values)
+        problems += [f"{path.name}: {bad} cells of `{header}` are no numbers"] * bool(bad)
+        found[column.name] = values * column.factor
+    return pd.DataFrame(found, index=raw.index), problems
+
+
+def _unknown_unit(header: str, column: columns.Column, path: Path) -> InputError:
+    what = f"has the unit `{column.unit}`, which is not known" if column.unit else "has no unit"
+    return InputError(
+        f"column `{header}` {what}",
+        where=path,
+        cure=f"Write it in the name, as in `{header} (unit)`, or in a second row of units; "
+        f"understood are: {columns.units_of(column.name)}.",
+    )
+
+
+def _times(raw: pd.DataFrame, path: Path) -> tuple[pd.Series[pd.Timestamp], int]:
+    names = {name.strip().lower(): name for name in raw.columns}
+    header = next(
+        (n for n in raw.columns if (c := columns.understand(n)) and c.name == "time"), None
+    )
+    if header is None:
+        raise InputError(
+            "no column `time`", where=path, cure="Times are ISO 8601: 2024-03-19T12:58:20.186Z."
+        )
+    text = raw[header].str.strip()
+    if "date" in names:
+        text = raw[names["date"]].str.strip() + "T" + text
+    time = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+    late = int((time.isna() & ~text.str.lower().isin(columns.MISSING)).sum())
+    if time.isna().all():
+        raise InputError(
+            f"no cell of `{header}` is a time",
+            where=path,
+            cure="Times are ISO 8601: 2024-03-19T12:58:20.186Z.",
+        )
+    return time.astype("datetime64[ns]"), late
