@@ -54,6 +54,7 @@ def connect(
     scheduler : str, optional
         Address of a scheduler that runs already; then nothing is started here.
     """
+    logging.getLogger("distributed").setLevel(logging.WARNING)  # its chatter is of no use here
     with dask.config.set(_SETTINGS):
         if scheduler:
             with Client(scheduler) as client:
