@@ -105,10 +105,9 @@ def _rows(lines: list[str], head: int, path: Path) -> pd.DataFrame:
         raise InputError("the log has no rows", where=path)
     if lines[-1]:  # the last row does not end: its last cell may be half a number
         body[-1] = body[-1].rpartition("\t")[0]
-    cells = [line.split("\t")[: len(names)] for line in body]
-    table = pd.DataFrame(cells).reindex(columns=range(len(names))).fillna("")
-    table.columns = pd.Index(_unique(names))
-    return table
+    empty = [""] * len(names)
+    cells = [(line.split("\t") + empty)[: len(names)] for line in body]
+    return pd.DataFrame(cells, columns=pd.Index(_unique(names)), dtype=str)
 
 
 def _unique(names: list[str]) -> list[str]:

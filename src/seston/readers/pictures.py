@@ -111,10 +111,20 @@ def _pillow(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)
-        with Image.open(path) as picture:
+        with _opened(path) as picture:
             check_size(path, picture.height, picture.width)
             _check_depth(path, deep=picture.mode.startswith(_DEEP))
             yield picture
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open a picture whatever size it claims: `check_size` is the judge, and nothing is decoded."""
+    limit = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = None
+    try:
+        return Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def _tiff_header(tiff: tifffile.TiffFile, path: Path) -> PictureHeader:

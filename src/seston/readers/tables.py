@@ -76,10 +76,9 @@ def _raw(path: Path) -> pd.DataFrame:
     twice = {name for name in names if name and names.count(name) > 1}
     if twice:
         raise InputError(f"column `{min(twice)}` stands twice", where=path)
-    cells = [row[: len(names)] for row in rows[1:]]
-    table = pd.DataFrame(cells).reindex(columns=range(len(names))).fillna("").astype(str)
-    table.columns = pd.Index(names)
-    return table
+    empty = [""] * len(names)
+    cells = [(row + empty)[: len(names)] for row in rows[1:]]
+    return pd.DataFrame(cells, columns=pd.Index(names), dtype=str)
 
 
 def _decoded(data: bytes) -> str:
@@ -90,14 +89,14 @@ def _decoded(data: bytes) -> str:
 
 
 def _split_units(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Take the first row as units where no cell of it is a number or a time."""
+    """Take the first row as units where it holds no number (but 1, salinity's) and no time."""
     first = raw.iloc[0].str.strip()
     values = first[first != ""]
     numeric = pd.to_numeric(values.str.replace(",", ".", regex=False), errors="coerce").notna()
-    # "1" is the unit of salinity; a row of data has other numbers too
-    numbers = numeric & (values != "1")
     dated = values.str.match(r"\d{4}-\d\d-\d\d|\d\d?[:/]\d\d")
-    if numbers.any() or dated.any() or values.empty:
+    headers = pd.Series([columns.understand(str(h)) for h in values.index], values.index)
+    ones = headers.map(lambda c: c is not None and c.name == "salinity") & (values == "1")
+    if (numeric & ~ones).any() or dated.any() or values.empty:
         return raw, {}
     return raw.iloc[1:].reset_index(drop=True), {str(k): v for k, v in first.items()}
 

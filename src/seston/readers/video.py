@@ -81,9 +81,10 @@ def _open(path: Path) -> InputContainer:
         container = av.open(str(path))
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"not a video that can be read: {error}", where=path) from None
-    if not container.streams.video:
+    streams = container.streams.video
+    if not streams or getattr(streams[0], "codec_context", None) is None:
         container.close()
-        raise InputError("the file holds no video", where=path)
+        raise InputError("the file holds no video that can be decoded", where=path)
     return container
 
 
