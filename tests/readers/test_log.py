@@ -160,12 +160,12 @@ def test_a_table_that_cannot_be_used_says_why(tmp_path, text, said):
 
 # ------------------------------------------------------------------------------------- environment
 def test_values_that_no_sea_has_become_nan_and_are_counted(tmp_path):
-    text = "time,temperature_degC,lat,lon\n2024-01-01,15,43,367\n2024-01-02,99,95,7\n"
+    text = "time,temperature_degC,lat,lon\n2024-01-01,15,43,353\n2024-01-02,99,95,7\n"
     table, problems = tables.read(table_of(tmp_path, text))
     found = environment.assemble([table], problems)
     assert np.isnan(found["temperature"][1])
     assert np.isnan(found["latitude"][1])
-    np.testing.assert_allclose(found["longitude"], [7, 7])
+    np.testing.assert_allclose(found["longitude"], [-7, 7])
     assert "1 values of latitude outside -90 to 90" in found.attrs["problems"]
 
 

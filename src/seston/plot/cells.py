@@ -153,7 +153,8 @@ def poisson_limits(count: FloatArray, level: float = 0.95) -> tuple[FloatArray, 
     """Exact two-sided limits of a Poisson mean after `count` events (Garwood, 1936)."""
     tail = (1 - level) / 2
     lower = np.where(count > 0, chi2.ppf(tail, 2 * np.maximum(count, 1)) / 2, 0.0)
-    return lower, chi2.ppf(1 - tail, 2 * count + 2) / 2
+    upper = chi2.ppf(1 - tail, 2 * count + 2) / 2
+    return np.asarray(lower, float), np.asarray(upper, float)
 
 
 def _used_rows(sampled: BoolArray) -> int:

@@ -54,7 +54,7 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, ax: Axes | None = Non
     figure = ax.get_figure(root=True)
     if figure is not None:
         bar = figure.colorbar(image, ax=ax, shrink=0.6, label="Share of the true taxon")
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return ax
 
 

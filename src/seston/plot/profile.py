@@ -102,8 +102,8 @@ def _concentration(ax: Axes, cells: Cells) -> None:
     water = np.where(cells.volume[0] > 0, cells.volume[0], np.nan)
     lower, upper = (limit / water for limit in poisson_limits(cells.count[0]))
     _steps(ax, cells.concentration[0], cells)
-    both = [np.repeat(side, 2) for side in (lower, upper)]
-    ax.fill_betweenx(_corners(cells), *both, color=BLUE, alpha=0.22, lw=0, gid="interval")
+    low, high = (np.repeat(side, 2) for side in (lower, upper))
+    ax.fill_betweenx(_corners(cells), low, high, color=BLUE, alpha=0.22, lw=0, gid="interval")
     ax.set_xlabel(with_units("Concentration", "m-3"))
 
 

@@ -65,7 +65,8 @@ def binned(time: pd.Series, values: pd.Series, bins: int = _BINS) -> pd.DataFram
     span = max(1, int((time.max() - time.min()).value))
     since = (time - time.min()).to_numpy().astype("timedelta64[ns]").astype(np.int64)
     groups = values.groupby((since / span * bins).astype(int).clip(max=bins - 1))
-    table = groups.quantile([0.05, 0.5, 0.95]).unstack().set_axis(["low", "median", "high"], axis=1)
+    shares = {"low": 0.05, "median": 0.5, "high": 0.95}
+    table = pd.DataFrame({name: groups.quantile(share) for name, share in shares.items()})
     middle = (table.index.to_numpy() + 0.5) / bins * span
     table.insert(0, "time", time.min() + pd.to_timedelta(middle))
     return table

@@ -122,7 +122,7 @@ def sections(
     for ax in list(grid.flat)[max(0, len(taxa) - 2) : len(taxa)]:
         ax.xaxis.set_tick_params(labelbottom=True)
         ax.set_xlabel(_x_label(profiles, along(profiles, x)[0]))
-    shown = [ax for ax in list(grid.flat)[: len(taxa)]]
+    shown = list(grid.flat)[: len(taxa)]
     meshes = [c for ax in shown for c in ax.collections if isinstance(c, QuadMesh)]
     if meshes:
         _colorbar(figure, meshes[0], profiles, over, shown)
@@ -151,11 +151,10 @@ def _water(
     shown = np.where((column >= 0)[:, None], field[column], np.nan)
     low, high = np.nanpercentile(field, [1, 99])
     high = high if high > low else low + 1e-6
-    mesh = ax.pcolormesh(
+    return ax.pcolormesh(
         edges, depth_edges(profiles), np.ma.masked_invalid(shown.T), cmap=colours(over),
         vmin=low, vmax=high, rasterized=True, zorder=1,
     )  # fmt: skip
-    return mesh
 
 
 def column_edges(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -277,7 +276,7 @@ def _colorbar(
         shrink=0.95 if len(axes) == 1 else 0.6,
     )  # fmt: skip
     bar.set_label(axis_label(profiles[over]))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _frame(ax: Axes, profiles: xr.Dataset, taxon: str, name: str, cells: Cells) -> None:

@@ -49,7 +49,7 @@ def size_spectrum(
     ax.grid(color="#e3e6ea", lw=0.6)
     if spectra:
         ax.legend()
-    top = ax.secondary_xaxis("top", functions=(_diameter, _volume))
+    top = ax.secondary_xaxis("top", functions=(_diameter, _volume))  # type: ignore[arg-type]
     top.set_xlabel("Equivalent spherical diameter (mm)")
     return ax
 
@@ -59,4 +59,4 @@ def _diameter(volume: np.ndarray) -> np.ndarray:
 
 
 def _volume(diameter: np.ndarray) -> np.ndarray:
-    return np.pi / 6 * np.asarray(diameter) ** 3
+    return np.asarray(np.pi / 6 * np.asarray(diameter) ** 3)

@@ -67,7 +67,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(draw)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(STYLE):
+        with mpl.rc_context(dict(STYLE)):  # type: ignore[arg-type]
             return draw(*args, **kwargs)
 
     return inner
@@ -106,10 +106,10 @@ def axis_label(variable: xr.DataArray) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows as it is: a dollar sign starts no formula, a line no line.
+    r"""Give text that matplotlib shows as it is: a dollar starts no formula, a line no line.
 
     >>> plain("a$b$")
-    'a\\\\$b\\\\$'
+    'a\\$b\\$'
     """
     printable = "".join(c if c.isprintable() else " " for c in text)
     return printable.replace("$", r"\$")

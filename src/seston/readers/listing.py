@@ -206,7 +206,7 @@ def _drop_overlaps(frames: pd.DataFrame, interval: float, ingest: Ingest) -> Non
     timed = frames[frames["time"].notna()]
     by_file = timed.groupby("path", sort=False)
     start, lines = by_file["time"].first(), by_file["height"].sum()
-    end = start.iloc[0] if len(start) else pd.NaT
+    end = pd.Timestamp(0) if start.empty else start.iloc[0]
     for path in start.index:
         begins = start[path]
         if (end - begins).total_seconds() > ingest.gap_tolerance_s:

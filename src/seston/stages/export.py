@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seston.publish import cf
+from seston.publish.cf import to_netcdf
 from seston.store import new_file, open_dataset
 
 
@@ -27,4 +27,4 @@ def netcdf(results: Path, out: Path) -> None:
     """
     store = results if results.suffix == ".zarr" else results / "profiles.zarr"
     with open_dataset(store) as profiles, new_file(out) as draft:
-        cf.to_netcdf(profiles, draft)
+        to_netcdf(profiles, draft)

@@ -1,0 +1,144 @@
+"""The figures of the report, in chapters. Each is a picture inside the page, with words for it."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from seston import plot
+from seston.report import samples
+from seston.report.facts import WATER
+
+if TYPE_CHECKING:
+    from seston.report import Making
+
+_TAXA_SHOWN = 6
+_MOSAICS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure in the page.
+
+    Parameters
+    ----------
+    source : str
+        The picture itself, as a data URI.
+    alt : str
+        What it shows, for those who do not see it.
+    caption : str
+        How to read it; may be empty.
+    """
+
+    source: str
+    alt: str
+    caption: str = ""
+
+
+def chapters(
+    profiles: xr.Dataset, objects: Path, frames: pd.DataFrame, taxa: pd.DataFrame, making: Making
+) -> dict[str, list[Picture]]:
+    """Draw all figures that the data allow, by the title of their chapter."""
+    drawn = {
+        "Where the plankton was": _sections(profiles, taxa),
+        "Vertical distribution": _verticals(profiles, taxa),
+        "What it looks like": _mosaics(objects, taxa, list(profiles["taxon"].to_numpy())),
+        "Size spectrum": _spectrum(objects, frames),
+        "How well the model names": _confusion(making),
+        "Quality of the pictures": [_picture(
+            plot.quality(frames), "Objects and background over time, positions, and lost frames",
+            "Lines are medians, bands the middle 90 % of the frames.",
+        )],
+    }  # fmt: skip
+    return {title: pictures for title, pictures in drawn.items() if pictures}
+
+
+def _picture(figure: Figure, alt: str, caption: str = "") -> Picture:
+    data = base64.b64encode(plot.to_png(figure, dpi=110)).decode()
+    return Picture(f"data:image/png;base64,{data}", alt, caption)
+
+
+def _figure(ax: Any) -> Figure:
+    figure: Figure = ax.get_figure(root=True)
+    return figure
+
+
+def _main(taxa: pd.DataFrame) -> list[str]:
+    """Give the taxa to draw: the commonest of the plankton, or of all where none is plankton."""
+    there = taxa[taxa["count"] > 0]
+    plankton = there[there["plankton"]]
+    chosen = plankton if len(plankton) else there
+    return [str(name) for name in chosen["name"].head(_TAXA_SHOWN)]
+
+
+def _sections(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
+    names = _main(taxa)
+    if not names or not profiles.sizes["depth"] or profiles.sizes["profile"] < 2:
+        return []
+    over = [name for name in ("fluorescence", "temperature") if plot.has_values(profiles, name)]
+    caption = ("Circles: concentration, by area. A dot is water that was imaged and held none; "
+               "hatched water was not imaged.")  # fmt: skip
+    return [
+        _picture(
+            plot.sections(profiles, names, name),
+            f"Sections of {', '.join(names)} over {name or 'depth'}",
+            caption,
+        )
+        for name in over or [None]
+    ]
+
+
+def _verticals(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
+    if not profiles.sizes["depth"]:
+        return []
+    drawn = []
+    names = _main(taxa)
+    if names:
+        drawn.append(_picture(
+            plot.profile_grid(profiles, names), f"Vertical profiles of {', '.join(names)}",
+            "All profiles together, objects over water. The band is the 95 % interval of the "
+            "count; animals live in patches, so what is not known is more.",
+        ))  # fmt: skip
+    water = [name for name in WATER if plot.has_values(profiles, name)]
+    if water:
+        figure = _figure(plot.water_profile(profiles, water))
+        drawn.append(_picture(figure, f"Vertical profiles of {', '.join(water)}"))
+    return drawn
+
+
+def _mosaics(objects: Path, taxa: pd.DataFrame, labels: list[Any]) -> list[Picture]:
+    there = [str(name) for name in taxa.loc[taxa["count"] > 0, "name"].head(_MOSAICS)]
+    return [
+        _picture(
+            _figure(plot.mosaic(chosen.vignettes, chosen.pixel_height, chosen.pixel_width,
+                                title=f"{chosen.taxon}: {chosen.how}")),
+            f"{len(chosen.vignettes)} vignettes of {chosen.taxon}, {chosen.how}",
+        )
+        for chosen in samples.draw(objects, there, [str(label) for label in labels])
+    ]  # fmt: skip
+
+
+def _spectrum(objects: Path, frames: pd.DataFrame) -> list[Picture]:
+    volume = float(frames.loc[frames["usable"] == 1, "volume"].sum())
+    edges, values = samples.spectrum(objects, volume)
+    if not len(values) or not volume > 0 or not np.isfinite(values).any():
+        return []
+    figure = _figure(plot.size_spectrum(edges, {"all objects": values}))
+    return [_picture(figure, "Normalised biovolume size spectrum of all objects",
+                     "Each object a sphere of the area that it shows.")]  # fmt: skip
+
+
+def _confusion(making: Making) -> list[Picture]:
+    if not making.metrics or "confusion" not in making.metrics:
+        return []
+    figure = _figure(plot.confusion(making.metrics["confusion"], making.taxa))
+    return [_picture(figure, "Confusion matrix of the model",
+                     "Pictures that the model did not learn from: rows are true, columns "
+                     "predicted.")]  # fmt: skip
