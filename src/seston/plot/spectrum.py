@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from seston.plot.style import BLUE, GREEN, ORANGE, PURPLE, VERMILION, new_axes, plain, styled
 
@@ -54,9 +55,9 @@ def size_spectrum(
     return ax
 
 
-def _diameter(volume: np.ndarray) -> np.ndarray:
+def _diameter(volume: NDArray[Any]) -> NDArray[Any]:
     return np.cbrt(6 * np.maximum(volume, 0) / np.pi)
 
 
-def _volume(diameter: np.ndarray) -> np.ndarray:
+def _volume(diameter: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.pi / 6 * np.asarray(diameter) ** 3)

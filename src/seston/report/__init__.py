@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from seston.report import facts, figures
 
@@ -75,7 +75,7 @@ def write_report(path: Path, profiles: xr.Dataset, objects: Path, making: Making
     path.write_text(page, "utf-8", newline="\n")
 
 
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("seston.report"),
         autoescape=True,

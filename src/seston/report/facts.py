@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from seston.plot import poisson_limits, reasons
 from seston.store import open_dataset
@@ -40,15 +41,14 @@ def taxa(profiles: xr.Dataset) -> pd.DataFrame:
     volume = float(water.sum()) if profiles.sizes["depth"] else 0.0
     share = water / volume if volume > 0 else water * np.nan
     binned = profiles["count"].sum(("profile", "depth")).to_numpy().astype(float)
+    loose = profiles["unpositioned_count"].sum("profile").to_numpy()
     lower, upper = poisson_limits(binned)
     table = pd.DataFrame(
         {
             "name": [str(t) for t in profiles["taxon"].to_numpy()],
             "scientific": _text(profiles, "biological_taxon_name"),
             "plankton": profiles["plankton"].to_numpy() == 1,
-            "count": (binned + profiles["unpositioned_count"].sum("profile").to_numpy()).astype(
-                int
-            ),
+            "count": (binned + loose).astype(int),
             "concentration": binned / volume if volume > 0 else np.nan,
             "lower": lower / volume if volume > 0 else np.nan,
             "upper": upper / volume if volume > 0 else np.nan,
@@ -65,9 +65,10 @@ def _text(profiles: xr.Dataset, name: str) -> list[str]:
     return [str(value) for value in profiles[name].to_numpy()]
 
 
-def _over_water(values: xr.DataArray, share: xr.DataArray) -> Any:
+def _over_water(values: xr.DataArray, share: xr.DataArray) -> NDArray[np.float64]:
     """Mean over all water, each bin by its share; NaN where no bin has a value."""
-    return (values * share).sum(("profile", "depth"), min_count=1).to_numpy()
+    mean = (values * share).sum(("profile", "depth"), min_count=1)
+    return np.asarray(mean.to_numpy(), np.float64)
 
 
 def summary(profiles: xr.Dataset, frames: pd.DataFrame) -> dict[str, str]:
@@ -92,7 +93,7 @@ def summary(profiles: xr.Dataset, frames: pd.DataFrame) -> dict[str, str]:
     return said
 
 
-def _span(values: pd.Series, words: Any) -> str:
+def _span(values: pd.Series[Any], words: Callable[[Any], str]) -> str:
     known = values.dropna()
     if known.empty:
         return "not known"
@@ -116,7 +117,7 @@ def notices(profiles: xr.Dataset, frames: pd.DataFrame, *, named: bool) -> list[
     """Say what is missing, and what that means for the numbers."""
     usable = frames[frames["usable"] == 1]
     said = []
-    if not any(name in profiles and profiles[name].notna().any() for name in WATER):
+    if not any(name in profiles and bool(np.isfinite(profiles[name]).any()) for name in WATER):
         said.append("No CTD: temperature, salinity, fluorescence and oxygen are not known.")
     deep = int(usable["depth"].isna().sum())
     if deep:

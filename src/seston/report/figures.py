@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seston import plot
@@ -65,8 +66,9 @@ def _picture(figure: Figure, alt: str, caption: str = "") -> Picture:
     return Picture(f"data:image/png;base64,{data}", alt, caption)
 
 
-def _figure(ax: Any) -> Figure:
-    figure: Figure = ax.get_figure(root=True)
+def _figure(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # the plot room makes one for each new Axes
     return figure
 
 
@@ -82,7 +84,8 @@ def _sections(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
     names = _main(taxa)
     if not names or not profiles.sizes["depth"] or profiles.sizes["profile"] < 2:
         return []
-    over = [name for name in ("fluorescence", "temperature") if plot.has_values(profiles, name)]
+    told = [name for name in ("fluorescence", "temperature") if plot.has_values(profiles, name)]
+    over: list[str | None] = [*told] or [None]
     caption = ("Circles: concentration, by area. A dot is water that was imaged and held none; "
                "hatched water was not imaged.")  # fmt: skip
     return [
@@ -91,7 +94,7 @@ def _sections(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
             f"Sections of {', '.join(names)} over {name or 'depth'}",
             caption,
         )
-        for name in over or [None]
+        for name in over
     ]
 
 

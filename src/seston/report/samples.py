@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -73,7 +74,7 @@ def _candidates(count: int) -> NDArray[np.int64]:
     return rows
 
 
-def _of_rows(group: zarr.Group, name: str, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+def _of_rows(group: zarr.Group, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
     """Read a column at rows, stretch by stretch."""
     breaks = np.flatnonzero(np.diff(rows // _ROWS)) + 1
     parts = []
@@ -111,7 +112,7 @@ def spectrum(objects: Path, volume: float) -> tuple[NDArray[np.float64], NDArray
     for start in range(0, count, _SIZES_AT_ONCE):
         rows = slice(start, min(count, start + _SIZES_AT_ONCE))
         sizes = read_feature(group, "equivalent_diameter_area", rows)
-        piece = normalised_biovolume_spectrum(sizes, volume)
+        piece = normalised_biovolume_spectrum(sizes.astype(np.float64), volume)
         exponents = np.floor(np.log2(piece["volume_mid"].to_numpy())).astype(int)
         for exponent, value in zip(exponents.tolist(), piece["nbss"].to_numpy(), strict=True):
             total[exponent] = total.get(exponent, 0.0) + float(value)
