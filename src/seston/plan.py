@@ -141,6 +141,7 @@ def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | N
         if campaign.name not in config.simulate.campaigns:
             cfg.check_paths(list(campaign.deployments))
     _check_model(config, path)
+    _check_taxonomy(config, path)
     _check_simulations(config, campaigns, path)
     return Plan(path, config, campaigns)
 
@@ -184,6 +185,9 @@ def _check_model(config: cfg.Config, path: Path) -> None:
         raise ConfigError(
             f"`classification.learning_set` does not exist: {learning_set}", where=path
         )
+
+
+def _check_taxonomy(config: cfg.Config, path: Path) -> None:
     if config.taxonomy and not config.taxonomy.exists():
         raise ConfigError(f"`taxonomy` does not exist: {config.taxonomy}", where=path)
 

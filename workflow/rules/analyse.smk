@@ -10,14 +10,17 @@ rule profile:
         f"{LOGS}/{{campaign}}/profile.log",
     benchmark:
         f"{LOGS}/{{campaign}}/profile.tsv"
-    params:
-        depends_on=lambda wildcards: PLAN.profiles_depend_on(wildcards.campaign),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        config=CONFIG,
+        depends_on=lambda wildcards: PLAN.profiles_depend_on(wildcards.campaign),
     message:
         "Bin {wildcards.campaign} by profile, depth and taxon"
     shell:
-        "seston profile {wildcards.campaign} --config {CONFIG} "
+        "seston profile {wildcards.campaign} --config {params.config} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

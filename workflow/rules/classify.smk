@@ -8,12 +8,14 @@ if PLAN.config.simulate.learning_set and PLAN.learning_set:
             f"{LOGS}/learning-set.log",
         benchmark:
             f"{LOGS}/learning-set.tsv"
-        params:
-            settings=PLAN.learning_set_options,
+        conda:
+            "../../envs/cpu.yaml"
         threads: 1
         resources:
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=lambda wildcards, attempt: 30 * attempt,
+        params:
+            settings=PLAN.learning_set_options,
         message:
             "Draw a learning set"
         shell:
@@ -31,17 +33,20 @@ if PLAN.learning_set:
             f"{LOGS}/train.log",
         benchmark:
             f"{LOGS}/train.tsv"
-        params:
-            depends_on=PLAN.model_depends_on(),
+        conda:
+            ENVIRONMENT
         threads: 4
         resources:
             mem_mb=lambda wildcards, attempt: 8000 * attempt,
             runtime=lambda wildcards, attempt: 120 * attempt,
             gpu=PLAN.gpus,
+        params:
+            config=CONFIG,
+            depends_on=PLAN.model_depends_on(),
         message:
             "Train a classifier from {input}"
         shell:
-            "seston train --config {CONFIG} &> {log}"
+            "seston train --config {params.config} &> {log}"
 
 
 rule classify:
@@ -54,13 +59,17 @@ rule classify:
         f"{LOGS}/{{campaign}}/classify/{{shard}}.log",
     benchmark:
         f"{LOGS}/{{campaign}}/classify/{{shard}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 4
     resources:
         mem_mb=lambda wildcards, threads, attempt: 3000 * threads * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=PLAN.gpus,
+    params:
+        config=CONFIG,
     message:
         "Classify {wildcards.campaign}, shard {wildcards.shard}"
     shell:
-        "seston classify {wildcards.campaign} {wildcards.shard} --config {CONFIG} "
+        "seston classify {wildcards.campaign} {wildcards.shard} --config {params.config} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

@@ -16,6 +16,7 @@ CONFIG = PLAN.path.as_posix()
 RESULTS = PLAN.config.results.as_posix()
 DATA = PLAN.config.simulate.folder.as_posix()
 LOGS = "logs"
+ENVIRONMENT = f"../../envs/{'gpu' if PLAN.gpus else 'cpu'}.yaml"
 
 # The commands of this very environment, activated or not.
 shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
@@ -31,6 +32,21 @@ def simulated(campaign):
     if campaign not in PLAN.simulated:
         return []
     return [checkpoints.simulate.get(campaign=campaign).output[0]]
+
+
+def everything(name):
+    """Input function: the stores of one name of all shards of all campaigns."""
+
+    def of_all_campaigns(wildcards):
+        for campaign in PLAN.campaigns:
+            simulated(campaign)
+        return [
+            store
+            for campaign in PLAN.campaigns
+            for store in PLAN.stores(campaign, name)
+        ]
+
+    return of_all_campaigns
 
 
 def stores(name):

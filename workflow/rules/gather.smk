@@ -10,14 +10,17 @@ rule gather:
         f"{LOGS}/{{campaign}}/gather.log",
     benchmark:
         f"{LOGS}/{{campaign}}/gather.tsv"
-    params:
-        depends_on=lambda wildcards: PLAN.gather_depends_on(wildcards.campaign),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 4
     resources:
         mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        config=CONFIG,
+        depends_on=lambda wildcards: PLAN.gather_depends_on(wildcards.campaign),
     message:
         "Gather the objects of {wildcards.campaign}"
     shell:
-        "seston gather {wildcards.campaign} --config {CONFIG} "
+        "seston gather {wildcards.campaign} --config {params.config} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

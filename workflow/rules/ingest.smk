@@ -8,12 +8,14 @@ checkpoint simulate:
         f"{LOGS}/{{campaign}}/simulate.tsv"
     wildcard_constraints:
         campaign="|".join(PLAN.simulated) or "(?!)",
-    params:
-        settings=lambda wildcards: PLAN.simulation(wildcards.campaign),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 4
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        settings=lambda wildcards: PLAN.simulation(wildcards.campaign),
     message:
         "Simulate {wildcards.campaign}"
     shell:
@@ -29,13 +31,16 @@ rule ingest:
         f"{LOGS}/{{campaign}}/ingest.log",
     benchmark:
         f"{LOGS}/{{campaign}}/ingest.tsv"
-    params:
-        depends_on=lambda wildcards: PLAN.manifest_depends_on(wildcards.campaign),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        config=CONFIG,
+        depends_on=lambda wildcards: PLAN.manifest_depends_on(wildcards.campaign),
     message:
         "List frames and environment of {wildcards.campaign}"
     shell:
-        "seston ingest {wildcards.campaign} --config {CONFIG} &> {log}"
+        "seston ingest {wildcards.campaign} --config {params.config} &> {log}"

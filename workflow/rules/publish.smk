@@ -9,11 +9,15 @@ rule report:
         f"{LOGS}/{{campaign}}/report.log",
     benchmark:
         f"{LOGS}/{{campaign}}/report.tsv"
+    conda:
+        "../../envs/cpu.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        config=CONFIG,
     message:
         "Report on {wildcards.campaign}"
     shell:
-        "seston report {wildcards.campaign} --config {CONFIG} &> {log}"
+        "seston report {wildcards.campaign} --config {params.config} &> {log}"

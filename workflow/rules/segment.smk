@@ -9,16 +9,19 @@ rule segment:
         f"{LOGS}/{{campaign}}/segment/{{shard}}.log",
     benchmark:
         f"{LOGS}/{{campaign}}/segment/{{shard}}.tsv"
-    params:
-        depends_on=lambda wildcards: PLAN.objects_depend_on(
-            wildcards.campaign, wildcards.shard
-        ),
+    conda:
+        "../../envs/cpu.yaml"
     threads: 4
     resources:
         mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        config=CONFIG,
+        depends_on=lambda wildcards: PLAN.objects_depend_on(
+            wildcards.campaign, wildcards.shard
+        ),
     message:
         "Segment {wildcards.campaign}, shard {wildcards.shard}"
     shell:
-        "seston segment {wildcards.campaign} {wildcards.shard} --config {CONFIG} "
+        "seston segment {wildcards.campaign} {wildcards.shard} --config {params.config} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

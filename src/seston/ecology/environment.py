@@ -52,8 +52,8 @@ def despike(values: NDArray[np.floating[Any]], half: int = 1, multiple: float = 
     values : array (n)
         A series in the order of time or depth; NaN is skipped.
     half : int
-        The window of the median has 2 * half + 1 values, that of the deviation
-        4 * half of them on each side.
+        The window of the median has so many values on each side, that of the deviation twice
+        as many.
     multiple : float
         How far a spike departs.
 
@@ -73,7 +73,7 @@ def despike(values: NDArray[np.floating[Any]], half: int = 1, multiple: float = 
         for _ in range(3):
             middle = _moving_median(middle, half)
         anomaly = clean_values - middle
-        deviation = _moving_mad(anomaly, 4 * half)
+        deviation = _moving_mad(anomaly, 2 * half)
         spikes = (np.abs(anomaly) > multiple * deviation) & (deviation > 0)
         if not spikes.any():
             break

@@ -93,6 +93,7 @@ def water_profile(profiles: xr.Dataset, names: Sequence[str], *, ax: Axes | None
         label = f"{axis_label(profiles[name])}\n{low:.3g} to {high:.3g}"
         ax.plot(share, middle, color=_WATER.get(name, GREY), lw=1.5, label=label)
     ax.set(xlim=(-0.05, 1.05), xticks=[0, 1], xticklabels=["least", "most"], ylabel="Depth (m)")
+    ax.set_ylim(float(depth_edges(profiles)[-1]), 0)
     ax.set_title("water")
     ax.legend(loc="lower right", fontsize=6.5, labelspacing=0.8, handlelength=1.2)
     return ax

@@ -56,8 +56,10 @@ def size_spectrum(
 
 
 def _diameter(volume: NDArray[Any]) -> NDArray[Any]:
-    return np.cbrt(6 * np.maximum(volume, 0) / np.pi)
+    diameter: NDArray[Any] = np.cbrt(6 * np.maximum(volume, 0) / np.pi)
+    return diameter
 
 
 def _volume(diameter: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(np.pi / 6 * np.asarray(diameter) ** 3)
+    volume: NDArray[Any] = np.power(diameter, 3) * np.float64(np.pi / 6)
+    return volume

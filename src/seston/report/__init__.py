@@ -40,6 +40,12 @@ class Making:
     taxa: tuple[str, ...] = ()
 
 
+_NOT_SAID = dict.fromkeys(
+    ("campaign", "title", "summary", "institution", "license", "source", "config_sha256",
+     "model_sha256"), "",
+)  # fmt: skip
+
+
 def write_report(path: Path, profiles: xr.Dataset, objects: Path, making: Making) -> None:
     """Write the report of a campaign as one HTML file.
 
@@ -63,12 +69,12 @@ def write_report(path: Path, profiles: xr.Dataset, objects: Path, making: Making
     frames = facts.frames(objects)
     table = facts.taxa(profiles)
     page = _template().render(
-        about=profiles.attrs,
+        about=_NOT_SAID | profiles.attrs,
         summary=facts.summary(profiles, frames),
         notices=facts.notices(profiles, frames, named=bool(making.taxa)),
         taxa=table,
         chapters=figures.chapters(profiles, objects, frames, table, making),
-        lost=facts.lost(frames, profiles.attrs),
+        lost=facts.lost(frames, objects),
         metrics=facts.scores(making.metrics),
         making=making,
     )

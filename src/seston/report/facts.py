@@ -137,8 +137,10 @@ def notices(profiles: xr.Dataset, frames: pd.DataFrame, *, named: bool) -> list[
     return said
 
 
-def lost(frames: pd.DataFrame, attributes: Mapping[Any, Any]) -> dict[str, int]:
+def lost(frames: pd.DataFrame, objects: Path) -> dict[str, int]:
     """Count what is not in the numbers: frames by reason, objects by size limit."""
+    with open_dataset(objects) as dataset:
+        attributes = dataset.attrs
     counted = {f"frames: {reason}": int(n) for reason, n in reasons(frames).items()}
     noted = frames.loc[(frames["usable"] == 1) & (frames["problem"] != ""), "problem"]
     kept = noted.astype(str).value_counts().sort_index()

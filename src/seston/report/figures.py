@@ -106,11 +106,11 @@ def _verticals(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
     if names:
         drawn.append(_picture(
             plot.profile_grid(profiles, names), f"Vertical profiles of {', '.join(names)}",
-            "All profiles together, objects over water. The band is the 95 % interval of the "
-            "count; animals live in patches, so what is not known is more.",
+            "All profiles together, objects over water, beside the mean of the water. The band is "
+            "the 95 % interval of the count; animals live in patches: more is not known.",
         ))  # fmt: skip
     water = [name for name in WATER if plot.has_values(profiles, name)]
-    if water:
+    if water and not names:
         figure = _figure(plot.water_profile(profiles, water))
         drawn.append(_picture(figure, f"Vertical profiles of {', '.join(water)}"))
     return drawn
