@@ -41,6 +41,15 @@ def _moving_mad(values: Float, half: int) -> Float:
         return _MAD_TO_SD * np.nanmedian(np.abs(windows - middle), axis=1)
 
 
+def _bridged(values: Float) -> Float:
+    """Fill gaps in a straight line: a value beside a gap is not far from its median for that."""
+    known = np.isfinite(values)
+    if known.all() or not known.any():
+        return values
+    rows = np.arange(len(values))
+    return np.interp(rows, rows[known], values[known])
+
+
 def despike(values: NDArray[np.floating[Any]], half: int = 1, multiple: float = 5.3) -> Float:
     """Set spikes to NaN.
 
@@ -69,7 +78,7 @@ def despike(values: NDArray[np.floating[Any]], half: int = 1, multiple: float = 
     if len(clean_values) < 2 * half + 1:
         return clean_values
     for _ in range(_PASSES):
-        middle = clean_values
+        middle = _bridged(clean_values)
         for _ in range(3):
             middle = _moving_median(middle, half)
         anomaly = clean_values - middle
