@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+import synthetic
 from seston.errors import StoreError
 from seston.publish.cf import to_netcdf
 from seston.store import open_dataset, write_dataset
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-import synthetic
 
 
 @pytest.fixture

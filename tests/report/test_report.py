@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
-from seston.report import Making, write_report
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import synthetic
+from seston.report import Making, write_report
 
 TAXA = synthetic.LABELS
 METRICS = {

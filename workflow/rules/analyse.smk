@@ -17,10 +17,9 @@ rule profile:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        config=CONFIG,
         depends_on=lambda wildcards: PLAN.profiles_depend_on(wildcards.campaign),
     message:
         "Bin {wildcards.campaign} by profile, depth and taxon"
     shell:
-        "seston profile {wildcards.campaign} --config {params.config} "
+        "seston profile {wildcards.campaign} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

@@ -41,12 +41,11 @@ if PLAN.learning_set:
             runtime=lambda wildcards, attempt: 120 * attempt,
             gpu=PLAN.gpus,
         params:
-            config=CONFIG,
             depends_on=PLAN.model_depends_on(),
         message:
             "Train a classifier from {input}"
         shell:
-            "seston train --config {params.config} &> {log}"
+            "seston train &> {log}"
 
 
 rule classify:
@@ -66,10 +65,8 @@ rule classify:
         mem_mb=lambda wildcards, threads, attempt: 3000 * threads * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=PLAN.gpus,
-    params:
-        config=CONFIG,
     message:
         "Classify {wildcards.campaign}, shard {wildcards.shard}"
     shell:
-        "seston classify {wildcards.campaign} {wildcards.shard} --config {params.config} "
+        "seston classify {wildcards.campaign} {wildcards.shard} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

@@ -12,14 +12,17 @@ try:
 except SestonError as error:
     raise WorkflowError(str(error)) from None
 
-CONFIG = PLAN.path.as_posix()
 RESULTS = PLAN.config.results.as_posix()
 DATA = PLAN.config.simulate.folder.as_posix()
 LOGS = "logs"
 ENVIRONMENT = f"../../envs/{'gpu' if PLAN.gpus else 'cpu'}.yaml"
 
-# The commands of this very environment, activated or not.
-shell.prefix(f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH"; ')
+# The commands of this very environment, activated or not, and the configuration that they read.
+# Not in the rules: the same settings in another place are no reason to do anything again.
+shell.prefix(
+    f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH" '
+    f'SESTON_CONFIG="{PLAN.path.resolve()}"; '
+)
 
 
 wildcard_constraints:

@@ -17,10 +17,9 @@ rule gather:
         mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        config=CONFIG,
         depends_on=lambda wildcards: PLAN.gather_depends_on(wildcards.campaign),
     message:
         "Gather the objects of {wildcards.campaign}"
     shell:
-        "seston gather {wildcards.campaign} --config {params.config} "
+        "seston gather {wildcards.campaign} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"

@@ -38,9 +38,8 @@ rule ingest:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        config=CONFIG,
         depends_on=lambda wildcards: PLAN.manifest_depends_on(wildcards.campaign),
     message:
         "List frames and environment of {wildcards.campaign}"
     shell:
-        "seston ingest {wildcards.campaign} --config {params.config} &> {log}"
+        "seston ingest {wildcards.campaign} &> {log}"

@@ -15,9 +15,7 @@ rule report:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
-    params:
-        config=CONFIG,
     message:
         "Report on {wildcards.campaign}"
     shell:
-        "seston report {wildcards.campaign} --config {params.config} &> {log}"
+        "seston report {wildcards.campaign} &> {log}"

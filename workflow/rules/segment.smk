@@ -16,12 +16,11 @@ rule segment:
         mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        config=CONFIG,
         depends_on=lambda wildcards: PLAN.objects_depend_on(
             wildcards.campaign, wildcards.shard
         ),
     message:
         "Segment {wildcards.campaign}, shard {wildcards.shard}"
     shell:
-        "seston segment {wildcards.campaign} {wildcards.shard} --config {params.config} "
+        "seston segment {wildcards.campaign} {wildcards.shard} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"
