@@ -103,11 +103,11 @@ def test_a_disc_is_a_disc(spacing):
     m = measured(disc, *spacing)
     circumference = 2 * np.pi * 60
     assert m["perimeter_traced"] == pytest.approx(circumference, rel=0.06)
-    assert m["perimeter_convex"] == pytest.approx(circumference, rel=0.015)
+    assert m["perimeter_convex"] == pytest.approx(circumference, rel=0.02)
     assert m["feret_diameter_max"] == pytest.approx(120, rel=0.02)
     assert m["feret_diameter_min"] == pytest.approx(120, rel=0.02)
     assert m["thickness_max"] == pytest.approx(120, rel=0.03)
-    assert m["solidity"] == pytest.approx(1, abs=0.01)
+    assert m["solidity"] == pytest.approx(1, abs=0.015)
     assert m["symmetry_major"] > 0.97
     assert m["symmetry_minor"] > 0.97
     assert m["fractal_dimension"] == pytest.approx(1, abs=0.15)
