@@ -142,6 +142,19 @@ def test_shards_of_another_size_give_the_same_objects(copy: Path) -> None:
         np.testing.assert_array_equal(after[name].to_numpy(), values)
 
 
+def test_without_ctd_and_model_there_are_still_objects_counts_and_a_report(copy: Path) -> None:
+    rows = (copy / "campaigns.csv").read_text().replace("data/tow/environment", "")
+    (copy / "campaigns.csv").write_text(rows.replace("tow,a,", "bare,a,"))
+    config = "campaigns: campaigns.csv\ningest: {files_per_shard: 4}\n"
+    (copy / "config.yaml").write_text(config)
+    run(copy)
+    profiles = xr.open_zarr(copy / "results/bare/profiles.zarr")
+    objects = xr.open_zarr(copy / "results/bare/objects.zarr")
+    assert objects.sizes["object"] > 50
+    assert int(profiles["unpositioned_count"].sum()) == objects.sizes["object"]
+    assert "No CTD" in (copy / "results/bare/report.html").read_text()
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(
     campaign: Path, tmp_path: Path
