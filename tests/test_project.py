@@ -73,6 +73,13 @@ def test_heavy_rooms_stay_out_of_pure_ones():
             assert not names & banned, path
 
 
+def test_the_guide_lists_the_variables_that_there_are():
+    from seston.schema import variables_as_markdown
+
+    written = (ROOT / "docs/variables.md").read_text("utf-8")
+    assert written == variables_as_markdown(), "run: seston schema --variables > docs/variables.md"
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_all_that_it_needs(tmp_path):
     subprocess.run(

@@ -72,3 +72,22 @@ def _default(field: FieldInfo) -> str:
         return "required"
     default: Any = field.get_default(call_default_factory=True)
     return "" if default is None or default in ("", {}) else f"`{default}`"
+
+
+def variables_as_markdown() -> str:
+    """Give the variables of all datasets as tables for a person."""
+    from seston.variables import ENVIRONMENT, FRAMES, OBJECTS, PROFILES
+
+    registries = {
+        "profiles.zarr": PROFILES,
+        "objects.zarr": OBJECTS,
+        "manifest: frames": FRAMES,
+        "manifest: environment": ENVIRONMENT,
+    }
+    lines = ["# Variables", "", "Written by `seston schema --variables`."]
+    for title, registry in registries.items():
+        lines += ["", f"## {title}", "", "| name | dims | units | meaning |", "|---|---|---|---|"]
+        for name, v in registry.items():
+            said = v.long_name + (f"; {v.comment}" if v.comment else "")
+            lines.append(f"| `{name}` | {', '.join(v.dims)} | {v.units or ''} | {said} |")
+    return "\n".join(lines) + "\n"
