@@ -142,7 +142,7 @@ def with_units(
         signature = inspect.signature(function)
         strange = set(units) - set(signature.parameters)
         if strange:
-            raise TypeError(f"{function.__name__} has no argument {sorted(strange)[0]!r}")
+            raise TypeError(f"{function.__name__} has no argument {min(strange)!r}")
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -56,8 +56,13 @@ def concentration(
     >>> concentration([3, 0, 0], [0.06, 0.06, 0.0]).tolist()
     [50.0, 0.0, nan]
     """
-    volume = _as_float(imaged_volume)
-    return _as_float(amount) / xr.where(volume > 0, volume, np.nan)
+    water: Any = xr.apply_ufunc(_nan_where_none, _as_float(imaged_volume))
+    quotient: Float | xr.DataArray = _as_float(amount) / water
+    return quotient
+
+
+def _nan_where_none(volume: Float) -> Float:
+    return np.where(volume > 0, volume, np.nan)
 
 
 @overload
