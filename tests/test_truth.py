@@ -84,7 +84,7 @@ def by_cell(
     cells = expected.groupby(keys)[["expected", "placed"]].sum()
     where = place.iloc[frame].reset_index(drop=True)
     for column, labels in (("found", really), ("predicted", named)):
-        counted = where.assign(taxon=labels.astype(str)).value_counts(keys)
+        counted = where.assign(taxon=[str(label) for label in labels]).value_counts(keys)
         cells[column] = counted.reindex(cells.index, fill_value=0)
     cells = cells.reset_index()
     return cells[~cells["taxon"].isin(TOO_SMALL)]
