@@ -12,6 +12,7 @@ formulas there are numbers only.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache, wraps
@@ -33,7 +34,9 @@ _EXAMPLES = "Units are UDUNITS strings such as `m-3`, `mm3 m-3`, `degree_C` or `
 def _registry() -> Any:  # noqa: ANN401 (pint's registry is built at run time)
     import cf_xarray.units
 
-    return cf_xarray.units.units
+    registry = copy.deepcopy(cf_xarray.units.units)
+    registry.define("@alias degree_Celsius = degree_C = degrees_C = deg_C")
+    return registry
 
 
 @cache

@@ -3,7 +3,7 @@
 No function touches pyplot, so figures can be drawn in any process and any number of them.
 """
 
-from seston.plot.cells import Cells, poisson_limits, pool, pool_profile
+from seston.plot.cells import Cells, pool, pool_profile
 from seston.plot.confusion import confusion
 from seston.plot.mosaic import mosaic
 from seston.plot.profile import profile, profile_grid, water_profile
@@ -17,7 +17,6 @@ __all__ = [
     "confusion",
     "has_values",
     "mosaic",
-    "poisson_limits",
     "pool",
     "pool_profile",
     "profile",

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -120,7 +119,13 @@ def pool(
         Most cells in depth and along the section.
     min_step : int
         At least so many depth bins are pooled.
+
+    Raises
+    ------
+    KeyError
+        The dataset has no such taxon.
     """
+    _check_taxon(profiles, taxon)
     known = ~(np.isnat(x) if x.dtype.kind == "M" else np.isnan(x))
     order = np.flatnonzero(known)[np.argsort(x[known], kind="stable")]
     sampled = sampled_bins(profiles)[order]
@@ -149,12 +154,10 @@ def pool_profile(profiles: xr.Dataset, taxon: str, *, max_rows: int = 40) -> Cel
     )
 
 
-def poisson_limits(count: FloatArray, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Exact two-sided limits of a Poisson mean after `count` events (Garwood, 1936)."""
-    tail = (1 - level) / 2
-    lower = np.where(count > 0, chi2.ppf(tail, 2 * np.maximum(count, 1)) / 2, 0.0)
-    upper = chi2.ppf(1 - tail, 2 * count + 2) / 2
-    return np.asarray(lower, float), np.asarray(upper, float)
+def _check_taxon(profiles: xr.Dataset, taxon: str) -> None:
+    known = [str(name) for name in profiles["taxon"].to_numpy()]
+    if taxon not in known:
+        raise KeyError(f"no taxon `{taxon}` among {', '.join(known) or 'none'}")
 
 
 def _used_rows(sampled: BoolArray) -> int:

@@ -9,7 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seston.plot.cells import Cells, depth_edges, poisson_limits, pool_profile
+from seston.ecology import poisson_interval
+from seston.plot.cells import Cells, depth_edges, pool_profile
 from seston.plot.section import has_values
 from seston.plot.style import BLUE, GREY, axis_label, new_axes, plain, styled, with_units
 
@@ -101,7 +102,7 @@ def water_profile(profiles: xr.Dataset, names: Sequence[str], *, ax: Axes | None
 
 def _concentration(ax: Axes, cells: Cells) -> None:
     water = np.where(cells.volume[0] > 0, cells.volume[0], np.nan)
-    lower, upper = (limit / water for limit in poisson_limits(cells.count[0]))
+    lower, upper = (limit / water for limit in poisson_interval(cells.count[0]))
     _steps(ax, cells.concentration[0], cells)
     low, high = (np.repeat(side, 2) for side in (lower, upper))
     ax.fill_betweenx(_corners(cells), low, high, color=BLUE, alpha=0.22, lw=0, gid="interval")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -34,10 +37,16 @@ _COLOURS = {
 
 def colours(variable: str) -> Colormap:
     """Give the colour map of a property of the water, light enough for dark circles on it."""
-    import cmocean
-
+    cmocean = _cmocean()
     name, low, high = _COLOURS.get(variable, ("dense", 0.0, 0.7))
     return ListedColormap(cmocean.cm.cmap_d[name](np.linspace(low, high, 256)))
+
+
+def _cmocean() -> Any:  # noqa: ANN401 (a module)
+    """Import cmocean without the warnings that its 4.0 draws from matplotlib 3.11."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
+        return importlib.import_module("cmocean")
 
 
 @styled

@@ -11,7 +11,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from seston.plot import poisson_limits, reasons
+from seston.ecology import poisson_interval
+from seston.plot import reasons
 from seston.store import open_dataset
 from seston.variables import OBJECTS
 
@@ -42,7 +43,7 @@ def taxa(profiles: xr.Dataset) -> pd.DataFrame:
     share = water / volume if volume > 0 else water * np.nan
     binned = profiles["count"].sum(("profile", "depth")).to_numpy().astype(float)
     loose = profiles["unpositioned_count"].sum("profile").to_numpy()
-    lower, upper = poisson_limits(binned)
+    lower, upper = poisson_interval(binned)
     table = pd.DataFrame(
         {
             "name": [str(t) for t in profiles["taxon"].to_numpy()],
