@@ -44,15 +44,29 @@ class Segmentation(Strict):
     polarity: Literal["dark", "bright"] = Field(
         "dark", description="objects are darker or brighter than the water"
     )
-    background: Literal["running_mean", "neighbours", "level"] = Field(
+    background: Literal["running_mean", "neighbours", "level", "none"] = Field(
         "running_mean",
         description="running_mean: each column's mean over lines (line-scan cameras); neighbours: "
-        "median of the frames around (still cameras); level: each frame's own median level",
+        "median of the frames around (still cameras); level: each frame's own median level, or "
+        "that of a vignette's border; none: pixels are as they should be, only turned where "
+        "objects are bright",
     )
     background_lines: int = Field(8192, ge=512, description="lines in the running mean")
     background_frames: int = Field(11, ge=3, description="frames in the median, odd")
     threshold: Fraction = Field(
         0.92, description="a pixel below this share of the background can belong to an object"
+    )
+    threshold_level: int | None = Field(
+        None,
+        ge=1,
+        le=255,
+        description="with background none, in place of both thresholds: a pixel darker than this "
+        "level belongs to an object (brighter, where objects are bright)",
+    )
+    pieces: Literal["largest", "all"] = Field(
+        "all",
+        description="of vignettes: all pixels of an object's colour are the object, or only the "
+        "largest that hang together",
     )
     seed_threshold: Fraction = Field(
         0.86, description="an object has at least one pixel below this share"

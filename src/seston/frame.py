@@ -1,39 +1,47 @@
-"""A frame: the pixels of one picture, and where and when it was taken."""
+"""Pixels as they come from outside: frames are bare arrays, vignettes know where they lay."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+#: A frame, (y, x); y runs along time for a line-scan camera.
 UInt8Array = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One picture and its circumstances, as a reader yields it.
+class Vignette:
+    """An object that the instrument or its software cut out, as a reader yields it.
 
     Parameters
     ----------
-    frame_id : str
-        Unique in the campaign.
-    pixels : array (y, x), uint8
-        y runs along time for a line-scan camera.
-    time : datetime64[ns]
-        UTC of the first line.
-    line_interval : float, s
-        Time from one line to the next; 0 for a camera that takes the whole frame at once.
-    pixel_height, pixel_width : float, mm
-        Size of a pixel along y and along x.
-    imaged_volume : float, m3
-        Water imaged; NaN where nothing tells it.
+    top, left : int
+        First line and column in the source frame, pixels.
+    height, width : int
+        Extent in the source frame, pixels.
+    pixels : array (height, width), uint8, or None
+        Grey levels as they are in the file; None where only a table tells of the object.
+    mask : array (height, width), bool, or None
+        Pixels of the object, where the instrument's files tell them.
+    measured : mapping of float
+        Features that the source tells, by our names and in our units: used where there are no
+        pixels to measure.
+    source_id : str
+        Name that the source gave the object.
+    label, status : str
+        Taxon that the source gave it, and how: predicted, validated or dubious.
     """
 
-    frame_id: str
-    pixels: UInt8Array
-    time: np.datetime64
-    line_interval: float
-    pixel_height: float
-    pixel_width: float
-    imaged_volume: float
+    top: int
+    left: int
+    height: int
+    width: int
+    pixels: UInt8Array | None = None
+    mask: NDArray[np.bool_] | None = None
+    measured: Mapping[str, float] = field(default_factory=dict)
+    source_id: str = ""
+    label: str = ""
+    status: str = ""

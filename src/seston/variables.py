@@ -106,6 +106,9 @@ _CELL = ("profile", "depth")
 _TAXON_CELL = ("profile", "depth", "taxon")
 
 # ---------------------------------------------------------------- frames: the manifest
+_VOLUME_COMMENT = (
+    "of a net sample, the water filtered: what subsampling took away is in subsample_factor"
+)
 FRAMES = _register(
     [
         _v("frame_id", _FRAME, "str", None, "name of the frame, unique in the campaign"),
@@ -121,7 +124,66 @@ FRAMES = _register(
         _v("speed", _FRAME, "float32", "m s-1", "speed of the imager through the water"),
         _v("pixel_height", _FRAME, "float64", "mm", "length of a pixel across the lines"),
         _v("pixel_width", _FRAME, "float64", "mm", "length of a pixel along a line"),
-        _v("imaged_volume", _FRAME, "float64", "m3", "water imaged in the frame"),
+        _v(
+            "imaged_volume",
+            _FRAME,
+            "float64",
+            "m3",
+            "water imaged in the frame",
+            comment=_VOLUME_COMMENT,
+        ),
+        _v("volume_source", _FRAME, "str", None, "what tells the volume: header, rows or config"),
+        _v(
+            "subsample_factor",
+            _FRAME,
+            "float64",
+            "1",
+            "individuals in the sample for each one imaged",
+        ),
+        _v(
+            "sample",
+            _FRAME,
+            "str",
+            None,
+            "sample, haul or cast that the frame is of; empty in a tow",
+        ),
+        _v(
+            "latitude",
+            _FRAME,
+            "float64",
+            "degrees_north",
+            "latitude, where the frame's own files tell it",
+            "latitude",
+        ),
+        _v(
+            "longitude",
+            _FRAME,
+            "float64",
+            "degrees_east",
+            "longitude, where the frame's own files tell it",
+            "longitude",
+        ),
+        _v(
+            "depth_min",
+            _FRAME,
+            "float64",
+            "m",
+            "upper limit of the water sampled, where the frame's own files tell it",
+        ),
+        _v(
+            "depth_max",
+            _FRAME,
+            "float64",
+            "m",
+            "lower limit of the water sampled, where the frame's own files tell it",
+        ),
+        _v(
+            "vignettes",
+            _FRAME,
+            "int32",
+            "1",
+            "vignettes that the instrument cut from the frame; -1 where it cuts none",
+        ),
         _v("usable", _FRAME, "int8", "1", "1 where the frame counts in both objects and volume"),
         _v("problem", _FRAME, "str", None, "why the frame is not usable or has no position"),
     ]
@@ -222,7 +284,8 @@ OBJECTS = _register(
             "int64",
             "1",
             "first byte of the object's vignette in `vignettes/pixels`",
-            comment="the vignette is (bottom - top) lines of (right - left) pixels, line by line",
+            comment="the vignette is (bottom - top) lines of (right - left) pixels, line by line; "
+            "-1 where there is none",
         ),
         _v(
             "pixels",
@@ -231,6 +294,21 @@ OBJECTS = _register(
             "1",
             "corrected grey levels of all vignettes, one after the other",
             comment="objects are dark, the background is at level 240",
+        ),
+        _v(
+            "source_id",
+            _OBJECT,
+            "str",
+            None,
+            "name that the instrument or its software gave the object",
+        ),
+        _v("source_label", _OBJECT, "str", None, "taxon that came with the object from its source"),
+        _v(
+            "source_status",
+            _OBJECT,
+            "str",
+            None,
+            "predicted, validated or dubious: who gave the source's label",
         ),
         _v("feature", ("feature",), "str", None, "name of the feature"),
         _v("feature_units", ("feature",), "str", None, "units of the feature"),
@@ -247,7 +325,35 @@ OBJECTS = _register(
         _v("frame_line_interval", _FRAME, "float64", "s", "time from one line to the next"),
         _v("frame_pixel_height", _FRAME, "float64", "mm", "length of a pixel across the lines"),
         _v("frame_pixel_width", _FRAME, "float64", "mm", "length of a pixel along a line"),
-        _v("frame_volume", _FRAME, "float64", "m3", "water imaged in the frame"),
+        _v(
+            "frame_volume",
+            _FRAME,
+            "float64",
+            "m3",
+            "water imaged in the frame",
+            comment=_VOLUME_COMMENT,
+        ),
+        _v(
+            "frame_volume_source",
+            _FRAME,
+            "str",
+            None,
+            "what tells the volume: header, rows or config",
+        ),
+        _v(
+            "frame_subsample_factor",
+            _FRAME,
+            "float64",
+            "1",
+            "individuals in the sample for each one imaged",
+        ),
+        _v(
+            "frame_sample",
+            _FRAME,
+            "str",
+            None,
+            "sample, haul or cast that the frame is of; empty in a tow",
+        ),
         _v(
             "frame_usable",
             _FRAME,
@@ -258,6 +364,20 @@ OBJECTS = _register(
         _v("frame_problem", _FRAME, "str", None, "why the frame is not usable or has no position"),
         _v(
             "frame_depth", _FRAME, "float32", "m", "depth at the first line, positive down", "depth"
+        ),
+        _v(
+            "frame_depth_min",
+            _FRAME,
+            "float32",
+            "m",
+            "upper limit of the water sampled; NaN in a tow",
+        ),
+        _v(
+            "frame_depth_max",
+            _FRAME,
+            "float32",
+            "m",
+            "lower limit of the water sampled; NaN in a tow",
         ),
         _v("frame_latitude", _FRAME, "float64", "degrees_north", "latitude", "latitude"),
         _v("frame_longitude", _FRAME, "float64", "degrees_east", "longitude", "longitude"),
@@ -277,6 +397,7 @@ OBJECTS = _register(
 PROFILES = _register(
     [
         _v("deployment", _PROFILE, "str", None, "deployment of the profile"),
+        _v("sample", _PROFILE, "str", None, "sample, haul or cast of the profile; empty in a tow"),
         _v("direction", _PROFILE, "str", None, "down, up or level"),
         _v("time", _PROFILE, "datetime64[ns]", None, "mean time of the profile", "time"),
         _v("latitude", _PROFILE, "float64", "degrees_north", "mean latitude", "latitude"),
@@ -305,7 +426,24 @@ PROFILES = _register(
         ),
         _v("plankton", ("taxon",), "int8", "1", "1 where the taxon is living plankton"),
         _v("count", _TAXON_CELL, "int32", "1", "objects counted in the bin"),
-        _v("imaged_volume", _CELL, "float64", "m3", "water imaged in the bin, 0 where none was"),
+        _v(
+            "individuals",
+            _TAXON_CELL,
+            "float64",
+            "1",
+            "individuals in the water sampled",
+            comment="the count times the subsample factor of each object",
+        ),
+        _v("depth_min", _PROFILE, "float64", "m", "upper limit of the water sampled"),
+        _v("depth_max", _PROFILE, "float64", "m", "lower limit of the water sampled"),
+        _v(
+            "imaged_volume",
+            _CELL,
+            "float64",
+            "m3",
+            "water imaged in the bin, 0 where none was",
+            comment=_VOLUME_COMMENT,
+        ),
         _v(
             "concentration",
             _TAXON_CELL,
@@ -320,14 +458,14 @@ PROFILES = _register(
             _TAXON_CELL,
             "float32",
             "m-3",
-            "lower limit of the exact 95 % Poisson interval of the concentration",
+            "lower limit of the 95 % Poisson interval of the concentration",
         ),
         _v(
             "concentration_upper",
             _TAXON_CELL,
             "float32",
             "m-3",
-            "upper limit of the exact 95 % Poisson interval of the concentration",
+            "upper limit of the 95 % Poisson interval of the concentration",
         ),
         _v(
             "biovolume",

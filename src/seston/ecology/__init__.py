@@ -6,6 +6,7 @@ from seston.ecology.concentration import (
     concentration,
     equivalent_spherical_volume,
     poisson_interval,
+    subsampled_interval,
 )
 from seston.ecology.environment import clean, despike, interpolate_at
 from seston.ecology.profiles import Bins, Tally, build_profiles, put_in_bins, tally
@@ -27,6 +28,7 @@ __all__ = [
     "normalised_biovolume_spectrum",
     "poisson_interval",
     "put_in_bins",
+    "subsampled_interval",
     "tally",
     "turning_points",
 ]

@@ -120,6 +120,46 @@ def _garwood(count: Float, tail: float) -> tuple[Float, Float]:
     return np.asarray(lower[place], np.float64), np.asarray(upper[place], np.float64)
 
 
+def subsampled_interval(
+    individuals: ArrayLike, squares: ArrayLike, confidence: float = 0.95
+) -> tuple[Float, Float]:
+    """Give confidence limits of a number of individuals of which subsamples were counted.
+
+    Objects stand for different numbers of individuals where fractions of a sample were divided
+    differently. The sum of their factors has the mean and the variance of a scaled Poisson count:
+    n = S1^2 / S2 of scale S2 / S1, with S1 and S2 the sums of the factors and of their squares.
+    Where all factors are equal, n is the count and the limits are exact (`poisson_interval`); an
+    empty bin is taken to be of factor 1.
+
+    Parameters
+    ----------
+    individuals, squares : array
+        Sums of the factors, and of their squares.
+    confidence : float
+
+    Returns
+    -------
+    tuple of arrays
+        Lower and upper limit.
+
+    References
+    ----------
+    Bohm, G. and Zech, G. (2014). Statistics of weighted Poisson events and its applications.
+    Nucl. Instrum. Methods A 748, 1-6.
+
+    Examples
+    --------
+    >>> lower, upper = subsampled_interval([160.0], [10 * 16.0**2])
+    >>> lower.round(2).tolist(), upper.round(2).tolist()
+    ([76.72], [294.25])
+    """
+    first, second = np.asarray(individuals, np.float64), np.asarray(squares, np.float64)
+    some = first > 0
+    scale = np.divide(second, first, out=np.ones_like(first), where=some)
+    lower, upper = poisson_interval(np.where(some, first / scale, 0.0), confidence)
+    return lower * scale, upper * scale
+
+
 @overload
 def equivalent_spherical_volume(area: xr.DataArray) -> xr.DataArray: ...
 @overload

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seston.config import Profiles
-from seston.ecology.concentration import concentration, poisson_interval
+from seston.ecology.concentration import concentration, subsampled_interval
 from seston.ecology.seawater import add_seawater
 from seston.ecology.turning import direction, turning_points
 from seston.variables import PROFILES
@@ -44,7 +44,9 @@ class Bins:
     ways : list of arrays, datetime64[ns]
         For each deployment the times at which one profile ends and the next begins.
     keys : array (profile, 2), int64
-        Deployment, and number of the way in it, of each profile.
+        Deployment, and number of the way or of the sample in it, of each profile.
+    sample : list of str
+        Name of each profile's sample; empty where it is a way of a tow.
     """
 
     profile: Int
@@ -52,6 +54,7 @@ class Bins:
     edges: Float
     ways: Sequence[Times]
     keys: Int
+    sample: Sequence[str]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,14 +76,24 @@ class Tally:
     Parameters
     ----------
     count : array, int64
+    individuals, squares : array, float64
+        Sums of the subsample factors of the objects counted, and of their squares.
     biovolume : array, float64, mm3
+        Of the individuals.
     """
 
     count: Int
+    individuals: Float
+    squares: Float
     biovolume: Float
 
     def __add__(self, other: Tally) -> Tally:
-        return Tally(self.count + other.count, self.biovolume + other.biovolume)
+        return Tally(
+            self.count + other.count,
+            self.individuals + other.individuals,
+            self.squares + other.squares,
+            self.biovolume + other.biovolume,
+        )
 
 
 def put_in_bins(
@@ -89,8 +102,12 @@ def put_in_bins(
     deployment: Int,
     environments: Sequence[xr.Dataset],
     settings: Profiles,
+    sample: Int | None = None,
+    samples: Sequence[str] = (),
 ) -> Bins:
     """Give each cell of water its profile and its depth bin.
+
+    A sample is a profile; other water is split as the settings say.
 
     Parameters
     ----------
@@ -102,6 +119,10 @@ def put_in_bins(
     environments : sequence of Dataset (time)
         Of each deployment; with ``depth`` where it is known.
     settings : Profiles
+    sample : array (cell), int64, optional
+        Row of `samples`; -1 where the water is of none.
+    samples : sequence of str
+        Names.
     """
     ways = [
         _ways(environment, time[deployment == number], settings)
@@ -111,12 +132,18 @@ def put_in_bins(
     for number, ends in enumerate(ways):
         rows = deployment == number
         way[rows] = np.searchsorted(ends, time[rows], side="left")
+    sampled = np.full(len(time), -1) if sample is None else sample
+    way = np.where(sampled >= 0, sampled, way)
     keys, profile = np.unique(np.stack([deployment, way], axis=1), axis=0, return_inverse=True)
     known = np.isfinite(depth)
     bin_number = np.where(known, np.maximum(depth, 0) // settings.bin_size_m, -1).astype(np.int64)
     bins = int(bin_number.max(initial=-1)) + 1
     edges: Float = np.arange(bins + 1 if bins else 0, dtype=np.float64) * settings.bin_size_m
-    return Bins(profile.ravel(), bin_number, edges, ways, keys.reshape(-1, 2))
+    keys = keys.reshape(-1, 2)
+    of = np.full(len(keys), -1)
+    of[profile.ravel()] = sampled
+    names = [samples[s] if s >= 0 else "" for s in of]
+    return Bins(profile.ravel(), bin_number, edges, ways, keys, names)
 
 
 def _ways(environment: xr.Dataset, time: Times, settings: Profiles) -> Times:
@@ -135,7 +162,9 @@ def _ways(environment: xr.Dataset, time: Times, settings: Profiles) -> Times:
     return ends
 
 
-def tally(bins: Bins, cell: Int, taxon: Int, biovolume: Float, taxa: int) -> Tally:
+def tally(
+    bins: Bins, cell: Int, taxon: Int, biovolume: Float, taxa: int, factor: Float | None = None
+) -> Tally:
     """Sum a range of objects.
 
     Parameters
@@ -146,16 +175,23 @@ def tally(bins: Bins, cell: Int, taxon: Int, biovolume: Float, taxa: int) -> Tal
     taxon : array (object), int64
         From 0 to `taxa` - 1.
     biovolume : array (object), mm3
+        NaN where nothing was measured: the object counts, and adds no volume.
     taxa : int
         Number of taxa.
+    factor : array (object), optional
+        Individuals in the sample for each one imaged; 1 if absent.
     """
     profiles, depths = bins.shape
     shape = (profiles, depths + 1, taxa)
     flat = bins.slot[cell] * taxa + taxon
     size = profiles * (depths + 1) * taxa
+    weights = np.ones(len(cell)) if factor is None else factor
+    sums = [
+        _summed(flat, values, size).reshape(shape)
+        for values in (weights, weights**2, weights * np.nan_to_num(biovolume))
+    ]
     count = np.bincount(flat, minlength=size).reshape(shape)
-    volume = _summed(flat, biovolume, size).reshape(shape)
-    return Tally(count.astype(np.int64), volume)
+    return Tally(count.astype(np.int64), *sums)
 
 
 def _summed(flat: Int, weights: Float, size: int) -> Float:
@@ -176,7 +212,8 @@ def build_profiles(
     ----------
     bins : Bins
     cells : DataFrame
-        time, volume (m3), latitude, longitude, depth (m) of each cell.
+        time, volume (m3), latitude, longitude, depth (m) of each cell, and depth_min and
+        depth_max (m) where a cell spans more.
     sums : Tally
         Of all objects.
     taxa : DataFrame
@@ -234,12 +271,24 @@ def _profile_columns(
     ways = by_profile["depth"].apply(lambda d: direction(d.dropna().to_numpy(), 1.0))
     return {
         "deployment": np.array([deployments[d] for d in bins.keys[:, 0]], object),
+        "sample": np.array(bins.sample, object),
+        "depth_min": _limit(by_profile, "depth_min", "min"),
+        "depth_max": _limit(by_profile, "depth_max", "max"),
         "direction": ways.to_numpy(object),
         "time": time,
         "latitude": latitude,
         "longitude": longitude,
         "distance": along_track(latitude, longitude),
     }
+
+
+def _limit(by_profile: Any, name: str, which: str) -> Float:  # noqa: ANN401 - pandas' grouping
+    """Limit of the water sampled, as told; else of the depths at which cells were."""
+    seen = by_profile["depth"].agg(which)
+    if name not in by_profile.obj:
+        return np.asarray(seen, np.float64)
+    told = by_profile[name].agg(which)
+    return np.asarray(told.where(told.notna(), seen), np.float64)
 
 
 def _mean_time(times: pd.Series[Any]) -> pd.Timestamp:
@@ -294,13 +343,15 @@ def _taxon_columns(taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
 
 def _amounts(sums: Tally, volume: Float, taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
     count, water = sums.count[:, :-1], volume[:, :-1, None]
-    lower, upper = poisson_interval(count)
+    individuals = sums.individuals[:, :-1]
+    lower, upper = subsampled_interval(individuals, sums.squares[:, :-1])
     factor = taxa["carbon_mg_mm3"].to_numpy(np.float64)
     biovolume = concentration(sums.biovolume[:, :-1], water)
     return {
         "count": count,
+        "individuals": individuals,
         "imaged_volume": volume[:, :-1],
-        "concentration": concentration(count, water),
+        "concentration": concentration(individuals, water),
         "concentration_lower": concentration(lower, water),
         "concentration_upper": concentration(upper, water),
         "biovolume": biovolume,
@@ -323,10 +374,19 @@ def _sensors(bins: Bins, environments: Sequence[xr.Dataset]) -> dict[str, NDArra
 
 
 def _records_in_bins(bins: Bins, deployment: int, environment: xr.Dataset) -> tuple[Int, Int]:
-    """Profile and depth bin of each record; -1 where it lies in none."""
-    way = np.searchsorted(bins.ways[deployment], environment["time"].to_numpy(), side="left")
-    rows = {int(w): i for i, (d, w) in enumerate(bins.keys) if d == deployment}
-    profile = np.array([rows.get(int(w), -1) for w in way], np.int64)
+    """Profile and depth bin of each record; -1 where it lies in none.
+
+    Records of casts name their sample; others belong to the way of their time.
+    """
+    mine = [i for i, (d, _) in enumerate(bins.keys) if d == deployment]
+    if "sample" in environment:
+        casts = {bins.sample[i]: i for i in mine}
+        found = [casts.get(str(name), -1) for name in environment["sample"].to_numpy()]
+    else:
+        way = np.searchsorted(bins.ways[deployment], environment["time"].to_numpy(), side="left")
+        rows = {int(bins.keys[i, 1]): i for i in mine}
+        found = [rows.get(int(w), -1) for w in way]
+    profile = np.array(found, np.int64)
     depth = environment["depth"].to_numpy().astype(np.float64)
     bin_number = np.searchsorted(bins.edges, np.maximum(depth, 0), side="right") - 1
     outside = ~np.isfinite(depth) | (bin_number >= bins.shape[1])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -77,9 +76,9 @@ class Lit:
         """What a pixel is multiplied by, (block, column)."""
         return (WHITE / np.maximum(self.level, 1.0)).astype(np.float32)
 
-    def limits(self, share: float) -> UInt8Array:
-        """Pixels below these are darker than a share of the background, (block, column)."""
-        return kernels.limits(self.scale, ceil(share * WHITE))
+    def limits(self, level: int) -> UInt8Array:
+        """Pixels below these are darker than a corrected level, (block, column)."""
+        return kernels.limits(self.scale, level)
 
     def faint_cells(self, share: float) -> UInt8Array:
         """0 where the mean of a cell is below a share of its background's, else 1."""
@@ -116,6 +115,11 @@ def _heights(first_line: int, lines: int, size: int) -> NDArray[np.int64]:
 
 def _flip(settings: Segmentation) -> np.uint8:
     return np.uint8(255 if settings.polarity == "bright" else 0)
+
+
+def turn(pixels: UInt8Array, settings: Segmentation) -> UInt8Array:
+    """Make objects dark: bright ones are turned, so that 0 becomes 255."""
+    return np.asarray(pixels ^ _flip(settings), np.uint8)
 
 
 def _sums(
@@ -170,6 +174,14 @@ def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segm
     white = np.full((-(-len(frame) // BLOCK), frame.shape[1]), float(WHITE))
     lines = level.mean(axis=1, dtype=np.float64)
     return Lit(pixels, 0, np.uint8(0), cells, white, 255 - lines if flip else lines)
+
+
+def light_of_corrected(frame: UInt8Array, settings: Segmentation) -> Lit:
+    """Light of a frame that needs no correction: its pixels are only turned where bright."""
+    pixels = turn(frame, settings)
+    _, _, cells = _sums(pixels, 0, np.uint8(0))
+    white = np.full((-(-len(frame) // BLOCK), frame.shape[1]), float(WHITE))
+    return Lit(pixels, 0, np.uint8(0), cells, white, np.median(frame, axis=1).astype(np.float64))
 
 
 def smooth_level(frame: UInt8Array) -> NDArray[np.float32]:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from seston.config import Segmentation
 from seston.features import FEATURES
 from seston.frame import UInt8Array
-from seston.image.correct import Lit, light_scan, light_still
+from seston.image.correct import Lit, light_of_corrected, light_scan, light_still
 from seston.image.costly import measure_costly
 from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
 from seston.image.measure import measure
 from seston.image.objects import Objects
-from seston.image.segment import longest, mask_runs, select
-from seston.image.tally import tally
+from seston.image.segment import Found, longest, mask_runs, select
+from seston.image.tally import Tally, tally
 
 
 def halo(settings: Segmentation, pixel_height: float) -> int:
@@ -87,10 +87,7 @@ def find_objects(
     lit = _light(lines, background, settings, first_line)
     runs = mask_runs(lit, settings, pixel_height, pixel_width)
     found = select(lit, runs, owned, settings, pixel_height, pixel_width)
-    sums = tally(lit, found)
-    columns = measure(found.table, sums, pixel_height, pixel_width)
-    if costly:
-        columns |= measure_costly(found, pixel_height, pixel_width)
+    features, sums = features_of(lit, found, pixel_height, pixel_width, costly=costly)
     table = found.table
     return Objects(
         line=table[:, TOP] + first_line,
@@ -99,7 +96,7 @@ def find_objects(
         left=table[:, LEFT].copy(),
         bottom=table[:, BOTTOM] + first_line,
         right=table[:, RIGHT].copy(),
-        features=_in_order(columns, len(table)),
+        features=features,
         vignette_bytes=sums.vignettes,
         vignette_offsets=sums.offsets,
         too_small=found.too_small,
@@ -108,6 +105,25 @@ def find_objects(
         background_level=lit.background_level(owned),
         saturated=_saturated(lines, owned),
     )
+
+
+def features_of(
+    lit: Lit, found: Found, pixel_height: float, pixel_width: float, *, costly: bool
+) -> tuple[NDArray[np.float32], Tally]:
+    """Measure objects that were found.
+
+    Returns
+    -------
+    array (object, feature), float32
+        In the order of `seston.features.FEATURES`; NaN for costly ones that nobody asked for.
+    Tally
+        The sums that they were made of, and the vignettes.
+    """
+    sums = tally(lit, found)
+    columns = measure(found.table, sums, pixel_height, pixel_width)
+    if costly:
+        columns |= measure_costly(found, pixel_height, pixel_width)
+    return _in_order(columns, len(found.table)), sums
 
 
 def _checked(
@@ -125,6 +141,8 @@ def _light(
 ) -> Lit:
     if settings.background == "running_mean":
         return light_scan(lines, first_line, settings)
+    if settings.background == "none":
+        return light_of_corrected(lines, settings)
     return light_still(lines, background, settings)
 
 

@@ -14,7 +14,7 @@ The mask is the union of both: fine pixels that touch a large faint object belon
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import pi, sqrt
+from math import ceil, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from seston.config import Segmentation
 from seston.image import kernels
 from seston.image.correct import Lit
-from seston.image.kernels import AREA, BOTTOM, CELL, RUNS, TOP
+from seston.image.kernels import AREA, BOTTOM, CELL, RUNS, TOP, WHITE
 
 #: Share of a faint component's pixels in the fine mask from which the fine mask is enough.
 ENOUGH_FINE = 0.5
@@ -71,6 +71,17 @@ class Found:
     too_long: int
 
 
+def darker_than(settings: Segmentation, *, seed: bool = False) -> int:
+    """Give the corrected level below which a pixel can belong to an object, or be its seed.
+
+    `threshold_level` stands in place of both shares; bright objects have been turned dark.
+    """
+    if settings.threshold_level is None:
+        return ceil((settings.seed_threshold if seed else settings.threshold) * WHITE)
+    bright = settings.polarity == "bright"
+    return 255 - settings.threshold_level if bright else settings.threshold_level
+
+
 def longest(settings: Segmentation, pixel_height: float) -> int:
     """Lines of the longest thing that is an object."""
     return int(settings.max_length_mm / pixel_height * (1 + 1e-12))
@@ -78,7 +89,7 @@ def longest(settings: Segmentation, pixel_height: float) -> int:
 
 def mask_runs(lit: Lit, settings: Segmentation, pixel_height: float, pixel_width: float) -> Runs:
     """Give the runs of the whole mask: fine pixels and large faint objects."""
-    limit = lit.limits(settings.threshold)
+    limit = lit.limits(darker_than(settings))
     fine = Runs(*kernels.find_runs(lit.pixels, lit.first_line, lit.flip, limit))
     if settings.faint_threshold is None:
         return fine
@@ -125,7 +136,7 @@ def select(
     seeded = ~ours  # those of others need no look
     if runs.faint is not None:
         seeded[which[runs.faint]] = True
-    limit = lit.limits(settings.seed_threshold)
+    limit = lit.limits(darker_than(settings, seed=True))
     kernels.mark_seeded(
         lit.pixels, lit.first_line, lit.flip, limit, runs.edges, runs.ptr, which, seeded
     )

@@ -4,6 +4,26 @@ A reader lists frames, decodes them and reads the environment; it never segments
 """
 
 from seston.readers import isiis, stills  # noqa: F401 - they register themselves
-from seston.readers.reader import Reader, instruments, open_deployment, register
+from seston.readers.reader import (
+    About,
+    FrameReader,
+    Reader,
+    VignetteReader,
+    instruments,
+    open_deployment,
+    readers,
+    recognise,
+    register,
+)
 
-__all__ = ["Reader", "instruments", "open_deployment", "register"]
+__all__ = [
+    "About",
+    "FrameReader",
+    "Reader",
+    "VignetteReader",
+    "instruments",
+    "open_deployment",
+    "readers",
+    "recognise",
+    "register",
+]

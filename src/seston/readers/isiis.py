@@ -21,7 +21,7 @@ from seston.frame import UInt8Array
 from seston.readers import environment, isiis_log, pictures, tables, video
 from seston.readers.listing import Listed, list_line_scan
 from seston.readers.names import natural, time_in
-from seston.readers.reader import Reader, files_below, none_found, register
+from seston.readers.reader import FrameReader, files_below, none_found, register
 
 SUFFIXES = video.SUFFIXES | pictures.SUFFIXES
 _AT_A_TIME = 8  # headers read at once: the disk waits, not the processor
@@ -30,11 +30,14 @@ _MOST_MISSING = 4096
 _NEVER = np.datetime64("NaT", "ns")
 
 
-@register("isiis")
-class Isiis(Reader):
+@register(
+    "isiis",
+    files="videos or pictures named by UTC, and the vehicle's log ISIISYYYYMMDDHHMM.txt",
+    volume="width x way (speed / line rate) x depth of field",
+    tested="real",
+)
+class Isiis(FrameReader):
     """One deployment of an ISIIS."""
-
-    name = "isiis"
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
@@ -63,7 +66,7 @@ class Isiis(Reader):
         )
 
     def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
-        """Decode frames of one file; see `Reader.read`."""
+        """Decode frames of one file; see `FrameReader.read`."""
         file = self.deployment.path / path
         if file.suffix.lower() in video.SUFFIXES:
             yield from video.read_frames(file, indices)

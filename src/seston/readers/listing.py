@@ -70,11 +70,22 @@ class _Columns:
     problem: list[str] = field(default_factory=list)
 
 
+#: What a column holds where a reader does not tell it; texts are empty, numbers NaN.
+_UNTOLD = {"subsample_factor": 1.0, "vignettes": -1, "scan": 0, "index_in_file": 0, "usable": 1}
+
+
 def with_dtypes(frames: pd.DataFrame) -> pd.DataFrame:
-    """Give every column of a list of frames the dtype that the registry says."""
-    frames = frames[list(FRAMES)].copy()
+    """Give every column of a list of frames the dtype that the registry says.
+
+    Columns that are not there are filled: with 1 for the subsample factor, -1 for the number of
+    vignettes, nothing or NaN for the others.
+    """
+    frames = frames.reindex(columns=list(FRAMES))
     for name, variable in FRAMES.items():
         values = frames[name]
+        if values.isna().any():
+            missing: Any = _UNTOLD.get(name, "" if variable.dtype == "str" else np.nan)
+            values = values.where(values.notna(), missing)
         if variable.dtype.startswith("datetime64"):
             values = pd.to_datetime(values, format="ISO8601")
         dtype: Any = "object" if variable.dtype == "str" else variable.dtype
@@ -120,7 +131,7 @@ def list_line_scan(
     frames["scan"] = _scans(frames, interval, ingest.gap_tolerance_s)
     frames["pixel_width"] = _required(optics, "pixel_width_mm", deployment)
     _add_pixel_height(frames, interval, optics, speed)
-    return _finish(frames, deployment, _slab_volume(frames, optics))
+    return finish(frames, deployment, _slab_volume(frames, optics))
 
 
 def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.DataFrame:
@@ -153,7 +164,7 @@ def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.
     volume = _slab_volume(frames, optics)
     if optics.imaged_volume_l is not None:
         volume = pd.Series(optics.imaged_volume_l * 1e-3, frames.index)
-    return _finish(frames, deployment, volume)
+    return finish(frames, deployment, volume)
 
 
 def _required(optics: Optics, name: str, deployment: str) -> float:
@@ -278,8 +289,30 @@ def _slab_volume(frames: pd.DataFrame, optics: Optics) -> pd.Series[float]:
     return width * height * depth / _MM3_PER_M3
 
 
-def _finish(frames: pd.DataFrame, deployment: str, volume: pd.Series[float]) -> pd.DataFrame:
+def finish(
+    frames: pd.DataFrame, deployment: str, volume: pd.Series[float], source: str = "config"
+) -> pd.DataFrame:
+    """Give a list of frames its volumes, names and dtypes.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        With ``path``, ``index_in_file``, ``usable`` and ``problem``, and what else is known.
+    deployment : str
+        Its name.
+    volume : Series, m3
+        Water imaged in each frame; NaN where nothing tells it, which becomes a problem of the
+        frame.
+    source : str
+        What tells the volume: ``header``, ``rows`` or ``config``.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `variables.FRAMES`.
+    """
     frames["imaged_volume"] = volume
+    frames["volume_source"] = np.where(volume.notna(), source, "")
     unknown = (frames["usable"] == 1) & volume.isna()
     frames.loc[unknown, "problem"] = "the imaged volume is not known"
     frames["deployment"] = deployment

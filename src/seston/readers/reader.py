@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import pandas as pd
 import xarray as xr
 
 from seston.config import Deployment, Ingest, Instrument
 from seston.errors import ConfigError, InputError
-from seston.frame import UInt8Array
+from seston.frame import UInt8Array, Vignette
 
 R = TypeVar("R", bound="type[Reader]")
 _READERS: dict[str, type[Reader]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What `seston instruments` tells of a reader.
+
+    Parameters
+    ----------
+    files : str
+        The files that it reads, in words.
+    volume : str
+        How the imaged volume is known.
+    tested : {"real", "simulated"}
+        Whether files of a real instrument are among the tests.
+    """
+
+    files: str
+    volume: str
+    tested: Literal["real", "simulated"]
 
 
 class Reader(ABC):
@@ -34,6 +54,11 @@ class Reader(ABC):
     """
 
     name: ClassVar[str]
+    about: ClassVar[About]
+    #: What comes out of the files: whole frames, vignettes, and counts of particles by size.
+    yields: ClassVar[str]
+    #: True where any folder of pictures will do: such a reader is the last guess.
+    plain: ClassVar[bool] = False
 
     def __init__(self, deployment: Deployment, instrument: Instrument, ingest: Ingest) -> None:
         self.deployment = deployment
@@ -74,16 +99,6 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
-        """Decode frames (y, x) of one file, in the order of `indices`.
-
-        Raises
-        ------
-        InputError
-            A frame cannot be read.
-        """
-
-    @abstractmethod
     def environment_files(self) -> list[Path]:
         """Give the files of CTD and navigation; none where there are none."""
 
@@ -98,16 +113,74 @@ class Reader(ABC):
         """
 
 
-def register(name: str) -> Callable[[R], R]:
-    """Register a reader under the name of its instrument, as in campaigns.csv."""
+class FrameReader(Reader):
+    """An instrument that leaves whole frames: its objects are found here."""
+
+    yields = "frames"
+
+    @abstractmethod
+    def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
+        """Decode frames (y, x) of one file, in the order of `indices`.
+
+        Raises
+        ------
+        InputError
+            A frame cannot be read.
+        """
+
+
+class VignetteReader(Reader):
+    """An instrument, or its software, that has cut the objects out of the frames.
+
+    The column ``vignettes`` of its `frames` tells how many each frame holds.
+    """
+
+    yields = "vignettes"
+
+    @abstractmethod
+    def vignettes(self, path: str, indices: Sequence[int]) -> Iterator[list[Vignette]]:
+        """Read the vignettes of frames of one file: a list for each of `indices`, in order.
+
+        A frame in which nothing was cut gives an empty list.
+
+        Raises
+        ------
+        InputError
+            The vignettes of a frame cannot be read.
+        """
+
+
+def register(
+    name: str, *, files: str, volume: str, tested: Literal["real", "simulated"]
+) -> Callable[[R], R]:
+    """Register a reader under the name of its instrument, as in campaigns.csv.
+
+    The other parameters are those of `About`.
+    """
 
     def add(reader: R) -> R:
         if name in _READERS:
             raise KeyError(f"two readers are named {name!r}")
+        reader.name = name
+        reader.about = About(files=files, volume=volume, tested=tested)
         _READERS[name] = reader
         return reader
 
     return add
+
+
+def readers() -> dict[str, type[Reader]]:
+    """All readers, by the name of their instrument, in the order of names."""
+    return dict(sorted(_READERS.items()))
+
+
+def recognise(path: Path) -> list[str]:
+    """Name the instruments whose files seem to lie in a folder, the surest first.
+
+    A folder of plain pictures is the last guess: many instruments leave pictures too.
+    """
+    able = [name for name, reader in readers().items() if reader.can_open(path)]
+    return sorted(able, key=lambda name: _READERS[name].plain)
 
 
 def instruments() -> list[str]:

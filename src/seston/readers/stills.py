@@ -20,18 +20,22 @@ from seston.frame import UInt8Array
 from seston.readers import environment, pictures, tables
 from seston.readers.listing import Listed, list_stills
 from seston.readers.names import natural, time_in
-from seston.readers.reader import Reader, files_below, none_found, register
+from seston.readers.reader import FrameReader, files_below, none_found, register
 
 _AT_A_TIME = 8
 _NEVER = np.datetime64("NaT", "ns")
 
 
-@register("flatbed")
-@register("stills")
-class Stills(Reader):
-    """One deployment of a camera that takes whole pictures, or the scans of one sample."""
+@register(
+    "stills",
+    files="a folder of pictures, and a CSV of times, positions and sensors",
+    volume="`imaged_volume_l`, or area of the picture x `depth_of_field_mm`, of campaigns.csv",
+    tested="real",
+)
+class Stills(FrameReader):
+    """One deployment of a camera that takes whole pictures."""
 
-    name = "stills"
+    plain = True
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
@@ -54,7 +58,7 @@ class Stills(Reader):
         return list_stills(listed, self.deployment.deployment, self.optics)
 
     def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
-        """Decode one picture; see `Reader.read`."""
+        """Decode one picture; see `FrameReader.read`."""
         for _ in indices:
             yield pictures.read_picture(self.deployment.path / path)
 

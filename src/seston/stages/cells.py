@@ -1,7 +1,8 @@
 """Water in small pieces: what was imaged, cut fine enough to be put into depth bins.
 
-A frame of a towed line scan spans some decimetres of depth, so its lines are cut into cells.
-An object belongs to the cell of its first line: counts and volumes then speak of the same water.
+A frame of a towed line scan spans some decimetres of depth, so its lines are cut into cells; one
+that was taken at once is one cell. An object belongs to the cell of its first line: counts and
+volumes then speak of the same water.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
@@ -17,6 +19,7 @@ from seston.store.objects import read_column
 
 #: Lines of a cell: 4 cm of water along the tow of an ISIIS.
 LINES_PER_CELL = 512
+_POSITION = ("depth", "latitude", "longitude", "depth_min", "depth_max")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,13 @@ class Cells:
         Time of its middle line.
     volume : array (cell), float64, m3
         Water imaged; NaN where nothing tells it.
+    sample : array (cell), int64
+        Number of the sample among `samples`; -1 where the frame is of none.
+    samples : list of str
+        Names of the samples, in the order of their first frames.
+    own : dict of arrays (cell), float64
+        depth, depth_min, depth_max (m), latitude and longitude of frames that were taken at
+        once; NaN in a line scan, where a frame moves on while it is taken.
     start : array (frame + 1), int64
         First cell of each frame; a frame that is not usable has none.
     """
@@ -41,6 +51,9 @@ class Cells:
     deployment: NDArray[np.int64]
     time: NDArray[np.datetime64]
     volume: NDArray[np.float64]
+    sample: NDArray[np.int64]
+    samples: list[str]
+    own: dict[str, NDArray[np.float64]]
     start: NDArray[np.int64]
 
     def of_objects(
@@ -62,23 +75,33 @@ def cut(objects: zarr.Group, deployments: list[str]) -> Cells:
     deployments : list of str
         Names of its deployments, in their order.
     """
-    column = {n: read_column(objects, f"frame_{n}") for n in ("height", "time", "line_interval")}
+    column = {
+        name: read_column(objects, f"frame_{name}")
+        for name in ("height", "time", "line_interval", *_POSITION)
+    }
     usable = read_column(objects, "frame_usable") == 1
     volume = read_column(objects, "frame_volume")
     number = {name: i for i, name in enumerate(deployments)}
     deployment = np.array([number[str(d)] for d in read_column(objects, "frame_deployment")], int)
+    sample, samples = pd.factorize(read_column(objects, "frame_sample").astype(object))
+    none = list(samples).index("") if "" in samples else -1
 
-    per_frame = np.where(usable, -(-column["height"] // LINES_PER_CELL), 0).astype(np.int64)
+    at_once = column["line_interval"] == 0
+    lines_per_cell = np.where(at_once, np.maximum(column["height"], 1), LINES_PER_CELL)
+    height = np.maximum(column["height"], 1).astype(np.int64)
+    per_frame = np.where(usable, -(-height // lines_per_cell), 0).astype(np.int64)
     start = np.concatenate([[0], np.cumsum(per_frame)])
     frame = np.repeat(np.arange(len(per_frame)), per_frame)
-    first = (np.arange(len(frame)) - start[frame]) * LINES_PER_CELL
-    height = column["height"][frame].astype(np.int64)
-    lines = np.minimum(LINES_PER_CELL, height - first)
+    first = (np.arange(len(frame)) - start[frame]) * lines_per_cell[frame]
+    lines = np.minimum(lines_per_cell[frame], height[frame] - first)
     seconds = (first + lines / 2) * column["line_interval"][frame]
     return Cells(
         frame=frame,
         deployment=deployment[frame],
         time=column["time"][frame] + np.rint(seconds * 1e9).astype("timedelta64[ns]"),
-        volume=volume[frame] * lines / height,
+        volume=volume[frame] * lines / height[frame],
+        sample=np.where(sample == none, -1, sample)[frame],
+        samples=[str(name) for name in samples],
+        own={n: np.where(at_once, column[n], np.nan)[frame].astype(float) for n in _POSITION},
         start=start,
     )

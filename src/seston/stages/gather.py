@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import zarr
 from distributed import Client
 from numpy.typing import NDArray
@@ -26,11 +27,7 @@ from seston.variables import OBJECTS, PROFILES
 
 log = logging.getLogger(__name__)
 
-_FRAME_COLUMNS = tuple(
-    name
-    for name, v in OBJECTS.items()
-    if v.dims == ("frame",) and name.removeprefix("frame_") not in NAMES
-)
+_FRAME_COLUMNS = tuple(name for name, v in OBJECTS.items() if v.dims == ("frame",))
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ class Piece:
     rows: int
     bytes: int
     frames: int
+    named: bool
+    labels: tuple[str, ...]
 
 
 def gather(campaign: Campaign, client: Client) -> None:
@@ -60,9 +59,14 @@ def gather(campaign: Campaign, client: Client) -> None:
         taxa = _taxa(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
-        finish = [partial(_finish_region, draft, positions, taxa, *r) for r in _regions(pieces)]
+        frames = _frames(pieces)
+        own = {n: frames[f"frame_{n}"].copy() for n in NAMES if _any_known(frames[f"frame_{n}"])}
+        _position_frames(frames, positions, campaign)
+        objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
+        finish = [
+            partial(_finish_region, draft, positions, own, taxa, *r) for r in _regions(pieces)
+        ]
         _run(client, f"position {campaign.name}", finish)
-        _write_frames(draft, pieces, positions, campaign)
         title = f"{campaign.config.publication.title}: objects"
         zarr.open_group(draft).attrs.update(attributes(campaign, title) | _dropped(pieces))
         arrays.consolidate(draft)
@@ -85,11 +89,13 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
         rows=rows,
         bytes=objects.length(group, "vignettes/pixels"),
         frames=objects.length(group, "frame_id"),
+        named="source_id" in group,
+        labels=tuple(map(str, group.attrs.get("source_labels", ()))),  # type: ignore[arg-type]
     )
 
 
 def _taxa(pieces: list[Piece]) -> list[str]:
-    """Labels of the model's taxa; the same for all shards, or none."""
+    """Labels of the model's taxa, the same for all shards; then those that sources gave."""
     found = {tuple(objects.read_labels(open_group(p.scores), "taxon")) for p in pieces if p.scores}
     if len(found) > 1:
         raise StoreError(
@@ -97,7 +103,9 @@ def _taxa(pieces: list[Piece]) -> list[str]:
             where=pieces[0].scores,
             cure="Delete all scores.zarr of this campaign and run again.",
         )
-    return list(next(iter(found), ()))
+    taxa = list(next(iter(found), ()))
+    labels = {label for piece in pieces for label in piece.labels}
+    return taxa + sorted(labels - set(taxa))
 
 
 def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
@@ -105,7 +113,9 @@ def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
     rows = sum(piece.rows for piece in pieces)
     first = open_group(pieces[0].objects)
     widths = {"features": objects.length(first, "feature"), "scores": len(taxa)}
-    added = [*NAMES, "predicted_taxon", "validated_taxon", *(["scores"] if taxa else [])]
+    added = [*NAMES, "predicted_taxon", "validated_taxon"]
+    added += ["scores"] if pieces[0].scores else []
+    added += objects.SOURCE if any(piece.named for piece in pieces) else []
     for name in (*objects.SEGMENTED, *added):
         shape = (rows, widths[name]) if name in widths else (rows,)
         arrays.create(group, OBJECTS[name], shape)
@@ -131,6 +141,9 @@ def _sources(pieces: list[Piece]) -> dict[str, list[Source]]:
         for name in objects.SEGMENTED
     }
     found["vignettes/pixels"] = [Source(p.objects, p.bytes) for p in pieces]
+    if any(piece.named for piece in pieces):
+        for name in objects.SOURCE:
+            found[name] = [Source(p.objects if p.named else None, p.rows) for p in pieces]
     if pieces[0].scores:
         found["scores"] = [Source(p.scores, p.rows) for p in pieces if p.scores]
     return found
@@ -146,38 +159,49 @@ def _run(client: Client, title: str, tasks: Sequence[Callable[[], int]]) -> None
             shown.advance()
 
 
+def _any_known(values: NDArray[Any]) -> bool:
+    return bool(np.isfinite(values).any())
+
+
 def _finish_region(
-    draft: Path, positions: Positions, taxa: list[str], start: int, stop: int
+    draft: Path,
+    positions: Positions,
+    own: dict[str, NDArray[Any]],
+    taxa: list[str],
+    start: int,
+    stop: int,
 ) -> int:
     """Write position and predicted taxon of a range of objects whose columns are there."""
     group = zarr.open_group(draft, mode="r+")
     rows = slice(start, stop)
     deployment = (objects.read_column(group, "object_id", rows) >> np.uint64(52)).astype(np.int64)
-    joined = positions.at(deployment, objects.read_column(group, "time", rows))
+    frame = objects.read_column(group, "frame", rows)
+    told = {name: values[frame] for name, values in own.items()}
+    joined = positions.at(deployment, objects.read_column(group, "time", rows), told)
     values: dict[str, NDArray[Any]] = {
         name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
     }
-    values["validated_taxon"] = np.full(stop - start, -1, np.int16)
-    values["predicted_taxon"] = values["validated_taxon"]
-    if taxa:
-        scores = objects.read_column(group, "scores", rows)
-        values["predicted_taxon"] = scores.argmax(axis=1).astype(np.int16)
+    values |= _taxa_of(group, rows, taxa)
     with arrays.fast_codecs():
         for name, column in values.items():
             arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
     return stop - start
 
 
-def _write_frames(
-    draft: Path, pieces: list[Piece], positions: Positions, campaign: Campaign
-) -> None:
-    frames = _frames(pieces)
-    numbers = {d.deployment: i for i, d in enumerate(campaign.deployments)}
-    deployment = np.array([numbers[str(d)] for d in frames["frame_deployment"]], np.int64)
-    for name, column in positions.at(deployment, frames["frame_time"]).items():
-        frames[f"frame_{name}"] = column.astype(OBJECTS[f"frame_{name}"].dtype)
-    frames["frame_problem"] = _with_missing_position(frames, campaign)
-    objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
+def _taxa_of(group: zarr.Group, rows: slice, taxa: list[str]) -> dict[str, NDArray[np.int16]]:
+    """Taxon of each object: as the model has it, else its source; and as a person said it."""
+    none = np.full(rows.stop - rows.start, -1, np.int16)
+    predicted, validated = none.copy(), none.copy()
+    if "source_label" in group:
+        label = objects.read_column(group, "source_label", rows)
+        given = pd.Categorical(label.astype(object), categories=taxa).codes.astype(np.int16)
+        sure = objects.read_column(group, "source_status", rows).astype(object) == "validated"
+        validated[sure], predicted[~sure] = given[sure], given[~sure]
+    if "scores" in group:
+        scores = objects.read_column(group, "scores", rows)
+        scored = scores.max(axis=1, initial=0) > 0
+        predicted[scored] = scores.argmax(axis=1)[scored]
+    return {"predicted_taxon": predicted, "validated_taxon": validated}
 
 
 def _frames(pieces: list[Piece]) -> dict[str, NDArray[Any]]:
@@ -187,6 +211,18 @@ def _frames(pieces: list[Piece]) -> dict[str, NDArray[Any]]:
     for table, start in zip(tables, rows, strict=False):
         table["frame_object_start"] = table["frame_object_start"] + start
     return {name: np.concatenate([t[name] for t in tables]) for name in _FRAME_COLUMNS}
+
+
+def _position_frames(
+    frames: dict[str, NDArray[Any]], positions: Positions, campaign: Campaign
+) -> None:
+    """Fill in the positions that the frames' own files do not tell."""
+    numbers = {d.deployment: i for i, d in enumerate(campaign.deployments)}
+    deployment = np.array([numbers[str(d)] for d in frames["frame_deployment"]], np.int64)
+    own = {name: frames[f"frame_{name}"] for name in NAMES}
+    for name, column in positions.at(deployment, frames["frame_time"], own).items():
+        frames[f"frame_{name}"] = column.astype(OBJECTS[f"frame_{name}"].dtype)
+    frames["frame_problem"] = _with_missing_position(frames, campaign)
 
 
 def _frame_table(piece: Piece) -> dict[str, NDArray[Any]]:

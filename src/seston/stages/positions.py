@@ -44,7 +44,12 @@ class Positions:
         """Give the cleaned environment of a deployment, by its number in the campaign."""
         return _environment(self._stores[deployment], self._despike)
 
-    def at(self, deployment: NDArray[np.integer[Any]], time: Times) -> Mapping[str, NDArray[Any]]:
+    def at(
+        self,
+        deployment: NDArray[np.integer[Any]],
+        time: Times,
+        own: Mapping[str, NDArray[Any]] | None = None,
+    ) -> Mapping[str, NDArray[Any]]:
         """Join positions by time.
 
         Parameters
@@ -52,6 +57,8 @@ class Positions:
         deployment : array (n), integer
             Number of the deployment in the campaign.
         time : array (n), datetime64[ns]
+        own : mapping of arrays (n), optional
+            What the files of the frames themselves tell; it stands, where it is not NaN.
 
         Returns
         -------
@@ -64,6 +71,8 @@ class Positions:
             rows = np.flatnonzero(deployment == number)
             for name, values in self._joined(int(number), time[rows]).items():
                 found[name][rows] = values
+        for name, told in (own or {}).items():
+            found[name] = np.where(np.isfinite(told), told, found[name])
         return found
 
     def _joined(self, number: int, time: Times) -> dict[str, NDArray[Any]]:

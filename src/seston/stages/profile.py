@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import zarr
 from distributed import Client
-from numpy.typing import NDArray
 
 from seston import cluster, ecology
 from seston.campaign import Campaign
@@ -19,7 +18,7 @@ from seston.ecology import Bins, Tally
 from seston.errors import ConfigError
 from seston.progress import progress
 from seston.stages import cells as water
-from seston.stages.positions import Positions
+from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
 from seston.store import open_group, read_column, read_feature, write_dataset
 from seston.store.arrays import ROWS_PER_SHARD
@@ -27,7 +26,7 @@ from seston.store.objects import length, read_labels
 
 log = logging.getLogger(__name__)
 
-#: The one taxon of a campaign whose objects nobody named.
+#: The one taxon of a campaign whose objects nobody named, and the last of one where some did.
 UNNAMED = "object"
 _TAXON_COLUMNS = ("label", "name", "aphia_id", "plankton", "carbon_mg_mm3")
 
@@ -49,14 +48,17 @@ def profile(campaign: Campaign, client: Client) -> None:
     pieces = water.cut(objects, names)
     positions = Positions(campaign)
     environments = [positions.environment(i) for i in range(len(names))]
-    where = positions.at(pieces.deployment, pieces.time)
+    own = {name: pieces.own[name] for name in NAMES}
+    where = positions.at(pieces.deployment, pieces.time, own)
     settings = campaign.config.profiles
     bins = ecology.put_in_bins(
-        pieces.time, where["depth"], pieces.deployment, environments, settings
-    )
+        pieces.time, where["depth"], pieces.deployment, environments, settings,
+        pieces.sample, pieces.samples,
+    )  # fmt: skip
     taxa = read_taxa(campaign, objects)
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
-    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where})
+    limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
+    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
     dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
     title = f"{campaign.config.publication.title}: profiles"
     write_dataset(dataset.assign_attrs(attributes(campaign, title)), campaign.profiles)
@@ -78,7 +80,8 @@ def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
     ConfigError
         The table lacks a column.
     """
-    labels = read_labels(objects, "taxon") if "taxon" in objects else [UNNAMED]
+    labels = [*read_labels(objects, "taxon"), *_unnamed(objects)] if "taxon" in objects else []
+    labels = labels or [UNNAMED]
     known = _taxonomy(campaign.config.taxonomy)
     taxa = known.reindex(labels)
     unknown = taxa["name"].isna()
@@ -87,6 +90,14 @@ def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
     if unknown.any() and labels != [UNNAMED]:
         log.warning("the table of taxa has no row for: %s", ", ".join(taxa.index[unknown]))
     return taxa.rename_axis("label").reset_index()
+
+
+def _unnamed(objects: zarr.Group) -> list[str]:
+    """Give a taxon more where some objects have no name: they are counted apart, not lost."""
+    named = np.maximum(
+        read_column(objects, "predicted_taxon"), read_column(objects, "validated_taxon")
+    )
+    return [UNNAMED] if (named < 0).any() else []
 
 
 def _taxonomy(path: Path | None) -> pd.DataFrame:
@@ -130,9 +141,14 @@ def tally_range(
     """Sum the objects [start, stop) of an objects dataset."""
     objects, rows = open_group(path), slice(start, stop)
     cell = pieces.of_objects(read_column(objects, "frame", rows), read_column(objects, "top", rows))
-    taxon: NDArray[np.int64] = read_column(objects, "predicted_taxon", rows).astype(np.int64)
+    predicted, validated = (
+        read_column(objects, f"{who}_taxon", rows).astype(np.int64)
+        for who in ("predicted", "validated")
+    )
+    taxon = np.where(validated >= 0, validated, predicted)
     biovolume = ecology.equivalent_spherical_volume(read_feature(objects, "area", rows))
-    return ecology.tally(bins, cell, np.maximum(taxon, 0), biovolume, taxa)
+    factor = read_column(objects, "frame_subsample_factor")[read_column(objects, "frame", rows)]
+    return ecology.tally(bins, cell, np.where(taxon < 0, taxa - 1, taxon), biovolume, taxa, factor)
 
 
 def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> None:

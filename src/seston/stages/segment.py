@@ -1,7 +1,11 @@
-"""Segment: find and measure the objects of one shard, and write them in the order of lines."""
+"""Segment: find and measure the objects of one shard, and write them in the order of lines.
+
+Where the instrument has cut the objects out itself, they are only measured.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,8 +17,9 @@ from numpy.typing import NDArray
 from seston import cluster
 from seston.campaign import Campaign, Shard
 from seston.progress import progress
-from seston.stages import manifest
-from seston.stages.windows import Found, plan_tasks, run_task
+from seston.readers import FrameReader, VignetteReader
+from seston.stages import manifest, vignettes, windows
+from seston.stages.found import Found
 from seston.store import new_objects
 
 
@@ -28,15 +33,7 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
     SpaceError
         The disk is full.
     """
-    settings = campaign.instrument(shard.deployment).segmentation
-    tasks = list(plan_tasks(campaign, shard, settings))
-    work = partial(
-        run_task,
-        reader=campaign.reader(shard.deployment),
-        settings=settings,
-        costly=campaign.config.features == "all",
-        deployment=campaign.deployment_index(shard.deployment.deployment),
-    )
+    work, tasks = _work(campaign, shard)
     frames = manifest.read_frames(campaign, shard.name)
     title = f"segment {campaign.name}/{shard.name}"
     with (
@@ -52,6 +49,23 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
         writer.close(account.frame_variables(), account.attributes())
 
 
+def _work(campaign: Campaign, shard: Shard) -> tuple[Callable[..., Found], Iterator[Any]]:
+    """Give what a worker does with a task, and the tasks of a shard."""
+    reader = campaign.reader(shard.deployment)
+    settings = campaign.instrument(shard.deployment).segmentation
+    common: dict[str, Any] = {
+        "settings": settings,
+        "costly": campaign.config.features == "all",
+        "deployment": campaign.deployment_index(shard.deployment.deployment),
+    }
+    if isinstance(reader, VignetteReader):
+        frames = manifest.read_frames(campaign, shard.name)
+        return partial(vignettes.run_task, reader=reader, **common), vignettes.plan_tasks(frames)
+    assert isinstance(reader, FrameReader)
+    work = partial(windows.run_task, reader=reader, **common)
+    return work, windows.plan_tasks(campaign, shard, settings)
+
+
 class _Account:
     """Collects, task by task, what the frame variables of a shard will say."""
 
@@ -60,18 +74,18 @@ class _Account:
         self._level = np.full(len(frames), np.nan, np.float32)
         self._counts = np.zeros(len(frames), np.int32)
         self._dropped: dict[str, int] = {}
-        self._next = 0
+        self._labels: set[str] = set()
 
     def add(self, found: Found) -> NDArray[np.int32]:
         """Take in one task; give the row in the shard of each object's frame."""
         first = int(self._frames.index[0]) if len(self._frames) else 0
         rows: NDArray[np.int32] = (found.columns["frame"] - first).astype(np.int32)
         np.add.at(self._counts, rows, 1)
-        begin = found.first - first
-        self._level[begin : begin + len(found.level)] = found.level
+        self._level[found.numbers - first] = found.level
         for number, problem in found.problems.items():
             self._frames.loc[number, "usable"] = 0
             self._frames.loc[number, "problem"] = problem
+        self._labels |= set(found.columns.get("source_label", ()))
         for reason, count in found.dropped.items():
             self._dropped[reason] = self._dropped.get(reason, 0) + count
         return rows
@@ -80,17 +94,22 @@ class _Account:
         """Give the frame variables of the objects dataset that segmentation knows."""
         frames = self._frames
         same = ("deployment", "path", "index_in_file", "height", "first_line", "scan", "time",
-                "line_interval", "pixel_height", "pixel_width", "usable", "problem")  # fmt: skip
+                "line_interval", "pixel_height", "pixel_width", "volume_source",
+                "subsample_factor", "sample", "latitude", "longitude", "depth_min", "depth_max",
+                "usable", "problem")  # fmt: skip
         starts = np.cumsum(self._counts, dtype=np.int64) - self._counts
         return {
             "frame_id": frames["frame_id"].to_numpy(),
             **{f"frame_{name}": frames[name].to_numpy() for name in same},
             "frame_volume": frames["imaged_volume"].to_numpy(),
+            "frame_depth": frames[["depth_min", "depth_max"]].mean(axis=1).to_numpy(np.float32),
             "frame_background": self._level,
             "frame_object_start": starts,
             "frame_object_count": self._counts,
         }
 
     def attributes(self) -> dict[str, Any]:
-        """Count what was found and not kept."""
-        return {f"dropped_{reason}": count for reason, count in sorted(self._dropped.items())}
+        """Count what was found and not kept, and list the taxa that sources gave."""
+        lost = {f"dropped_{reason}": count for reason, count in sorted(self._dropped.items())}
+        labels = sorted(self._labels - {""})
+        return lost | ({"source_labels": labels} if labels else {})

@@ -22,8 +22,9 @@ from seston.config import Segmentation
 from seston.errors import InputError
 from seston.features import FEATURES
 from seston.frame import UInt8Array
-from seston.readers import Reader
+from seston.readers import FrameReader
 from seston.stages import manifest
+from seston.stages.found import Found, object_ids
 
 #: Lines that one task owns, unless one frame is longer: 134 MB at 2048 pixels a line.
 LINES_PER_TASK = 65_536
@@ -50,34 +51,6 @@ class Task:
     frames: pd.DataFrame
     own: tuple[int, int]
     background: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a task gives back: its objects as columns, and what it learned of its frames.
-
-    Parameters
-    ----------
-    first : int
-        Number in the deployment of the first frame that the task owns.
-    columns : dict of arrays
-        One for each of `store.objects.SEGMENTED`; ``frame`` is the number in the deployment.
-    pixels : array, uint8
-        Vignettes, one after the other.
-    level : array (own frames), float32
-        Grey level of the background; NaN where the frame was not read.
-    problems : dict
-        Why an own frame could not be read, by its number in the deployment.
-    dropped : dict
-        Objects outside the size limits, by reason.
-    """
-
-    first: int
-    columns: dict[str, NDArray[Any]]
-    pixels: UInt8Array
-    level: NDArray[np.float32]
-    problems: dict[int, str]
-    dropped: dict[str, int]
 
 
 # ------------------------------------------------------------------------------------ planning
@@ -131,7 +104,7 @@ def _background_frames(
 
 # ------------------------------------------------------------------------------------- working
 def run_task(
-    task: Task, *, reader: Reader, settings: Segmentation, costly: bool, deployment: int
+    task: Task, *, reader: FrameReader, settings: Segmentation, costly: bool, deployment: int
 ) -> Found:
     """Find and measure the objects that begin in the frames that a task owns."""
     settings, background = _background(task, reader, settings)
@@ -148,11 +121,11 @@ def run_task(
                 continue
             level[own.index - task.own[0]] = _levels(stretch, own, pixels)
             parts.append(_find(stretch, own, pixels, background, settings, costly))
-    return _together(task.own[0], parts, level, problems, deployment)
+    return _together(numbers.to_numpy(), parts, level, problems, deployment)
 
 
 def _background(
-    task: Task, reader: Reader, settings: Segmentation
+    task: Task, reader: FrameReader, settings: Segmentation
 ) -> tuple[Segmentation, UInt8Array | None]:
     """Give the median of the frames around, or the frames' own level if there are too few."""
     if settings.background != "neighbours":
@@ -176,7 +149,7 @@ def _continuous(frames: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield run
 
 
-def _load(reader: Reader, run: pd.DataFrame) -> tuple[UInt8Array, dict[int, str]]:
+def _load(reader: FrameReader, run: pd.DataFrame) -> tuple[UInt8Array, dict[int, str]]:
     """Read the lines of continuous frames; say of each frame that cannot be read why."""
     width = int(run["width"].iloc[0])
     lines = np.empty((int(run["height"].sum()), width), np.uint8)
@@ -190,7 +163,7 @@ def _load(reader: Reader, run: pd.DataFrame) -> tuple[UInt8Array, dict[int, str]
 
 
 def _load_file(
-    reader: Reader,
+    reader: FrameReader,
     path: str,
     frames: pd.DataFrame,
     start: pd.Series[int],
@@ -269,7 +242,7 @@ def _find(
 
 
 def _together(
-    first: int,
+    numbers: NDArray[np.int64],
     parts: Sequence[_Part],
     level: NDArray[np.float32],
     problems: dict[int, str],
@@ -283,7 +256,7 @@ def _together(
     columns["vignette_start"] = np.cumsum(sizes) - sizes
     empty = [np.empty(0, np.uint8)]
     return Found(
-        first=first,
+        numbers=numbers,
         columns=columns,
         pixels=np.concatenate([p.objects.vignette_bytes for p in parts] or empty),
         level=level,
@@ -302,9 +275,8 @@ def _columns(part: _Part, deployment: int) -> dict[str, NDArray[Any]]:
     begin = first[row]
     middle = (objects.top + objects.bottom) / 2 - begin
     seconds = middle * frames["line_interval"].to_numpy()[row]
-    line = objects.line.astype(np.uint64) << np.uint64(16)
     return {
-        "object_id": np.uint64(deployment << 52) | line | objects.column.astype(np.uint64),
+        "object_id": object_ids(deployment, objects.line, objects.column),
         "frame": frames.index.to_numpy()[row],
         "top": (objects.top - begin).astype(np.int32),
         "left": objects.left.astype(np.int32),

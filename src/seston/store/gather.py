@@ -27,15 +27,15 @@ class Source:
 
     Parameters
     ----------
-    path : Path
-        Store of a shard.
+    path : Path or None
+        Store of a shard; None where the shard has no such array: its rows are filled.
     rows : int
         Rows that it holds.
     shift : int
-        Added to each value: to what the pieces before it moved the values.
+        Added to each value that is not negative: to what the pieces before it moved the values.
     """
 
-    path: Path
+    path: Path | None
     rows: int
     shift: int = 0
 
@@ -60,10 +60,10 @@ def copy_region(target: Path, name: str, sources: list[Source], start: int, stop
         A shard holds fewer rows than its plan says.
     """
     with fast_codecs():
-        pieces = list(_pieces(name, sources, start, stop))
         whole = zarr.open_group(target, mode="r+")[name]
         if not isinstance(whole, zarr.Array):
             raise StoreError(f"has no array {name!r}", where=target)
+        pieces = [_widened(p, whole) for p in _pieces(name, sources, start, stop)]
         write_region(whole, start, np.concatenate(pieces))
     return stop - start
 
@@ -78,7 +78,18 @@ def _pieces(name: str, sources: list[Source], start: int, stop: int) -> Iterable
         begin = end
 
 
+def _widened(values: NDArray[Any], whole: zarr.Array[Any]) -> NDArray[Any]:
+    """Fill rows with zeros up to the width of the whole: taxa that the shard does not know."""
+    if values.ndim < 2 or values.shape[1] == whole.shape[1]:
+        return values
+    return np.pad(values, ((0, 0), (0, whole.shape[1] - values.shape[1])))
+
+
 def _piece(name: str, source: Source, low: int, high: int) -> NDArray[Any]:
+    if source.path is None:
+        fill = OBJECTS[name].fill_value
+        dtype: Any = object if OBJECTS[name].dtype == "str" else OBJECTS[name].dtype
+        return np.full(high - low, fill, dtype)
     array = open_group(source.path)[name]
     if not isinstance(array, zarr.Array) or array.shape[0] != source.rows:
         raise StoreError(
@@ -87,7 +98,9 @@ def _piece(name: str, source: Source, low: int, high: int) -> NDArray[Any]:
             cure="Delete this shard and run again.",
         )
     values = np.asarray(array[low:high])
-    return values + np.asarray(source.shift, values.dtype) if source.shift else values
+    if not source.shift:
+        return values
+    return np.where(values < 0, values, values + np.asarray(source.shift, values.dtype))
 
 
 def plan_copies(target: Path, arrays: dict[str, list[Source]]) -> list[Callable[[], int]]:

@@ -48,6 +48,10 @@ SEGMENTED = (
 )
 
 
+#: Columns of objects whose source named them; absent where nothing did.
+SOURCE = ("source_id", "source_label", "source_status")
+
+
 class ObjectWriter:
     """Write objects part by part; memory stays at one Zarr shard of each column."""
 
@@ -65,12 +69,17 @@ class ObjectWriter:
     def append(self, columns: Mapping[str, NDArray[Any]], pixels: NDArray[np.uint8]) -> None:
         """Add objects: a column for each name in `SEGMENTED`, and their vignettes' bytes.
 
-        ``vignette_start`` counts from the first byte of `pixels`.
+        ``vignette_start`` counts from the first byte of `pixels`, and is -1 where there is no
+        vignette. Columns of `SOURCE` are there in all parts or in none.
         """
+        if SOURCE[0] in columns and SOURCE[0] not in self._columns:
+            self._columns |= {n: Appender(create(self._group, OBJECTS[n], (0,))) for n in SOURCE}
         with fast_codecs():
             for name, appender in self._columns.items():
                 values = columns[name]
-                appender.append(values + self._bytes if name == "vignette_start" else values)
+                if name == "vignette_start":
+                    values = np.where(values < 0, -1, values + self._bytes)
+                appender.append(values)
             self._pixels.append(pixels)
         self._bytes += len(pixels)
         self.rows += len(columns["object_id"])
@@ -182,7 +191,8 @@ def read_vignettes(path: Path | zarr.Group, rows: slice | Sequence[int]) -> list
     Returns
     -------
     list of arrays (height, width), uint8
-        Corrected grey levels: objects dark, background at 240.
+        Corrected grey levels: objects dark, background at 240; (0, 0) where there is no
+        vignette.
     """
     group = path if isinstance(path, zarr.Group) else open_group(path)
     if isinstance(rows, slice):
@@ -197,12 +207,14 @@ def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8
     )
     if not len(start):
         return []
-    heights, widths = bottom - top, right - left
+    seen = start >= 0
+    heights, widths = np.where(seen, bottom - top, 0), np.where(seen, right - left, 0)
     sizes = heights.astype(np.int64) * widths
-    first = int(start[0])
+    first = int(start[seen].min()) if seen.any() else 0
+    last = int((start + sizes)[seen].max(initial=0))
     with fast_codecs():
-        pixels = np.asarray(_array(group, "vignettes/pixels")[first : int(start[-1] + sizes[-1])])
-    offsets = start - first
+        pixels = np.asarray(_array(group, "vignettes/pixels")[first:last])
+    offsets = np.where(seen, start - first, 0)
     return [
         pixels[o : o + n].reshape(h, w)
         for o, n, h, w in zip(offsets, sizes, heights, widths, strict=True)
