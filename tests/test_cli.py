@@ -32,7 +32,14 @@ def test_help_tells_the_whole_way_without_heavy_imports() -> None:
 
 
 def test_every_command_has_help() -> None:
-    for command in (["segment"], ["simulate", "isiis"], ["export", "netcdf"], ["schema"]):
+    for command in (
+        ["segment"],
+        ["simulate"],
+        ["inspect"],
+        ["instruments"],
+        ["export", "netcdf"],
+        ["schema"],
+    ):
         assert _seston(*command, "--help").returncode == 0
 
 

@@ -31,6 +31,8 @@ each of which you can also run by hand:
   6. [bold]seston profile demo[/bold]             concentrations: results/demo/profiles.zarr
   7. [bold]seston report demo[/bold]              figures on one page: results/demo/report.html
 
+Before: [bold]seston instruments[/bold] lists what can be read, and
+[bold]seston inspect FOLDER[/bold] says what lies in a folder.
 Then: xarray.open_zarr("results/demo/profiles.zarr"), or notebooks/01-open-a-campaign.ipynb.
 """
 
@@ -41,10 +43,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-simulate_app = typer.Typer(help="Make data with known truth.", no_args_is_help=True)
 export_app = typer.Typer(help="Write results in other formats.", no_args_is_help=True)
-app.add_typer(simulate_app, name="simulate")
-app.add_typer(export_app, name="export")
+app.add_typer(export_app, name="export", rich_help_panel="Tools")
 
 STEPS, TOOLS = "Steps of the workflow", "Tools"
 
@@ -191,26 +191,51 @@ def report(campaign: CampaignName, config: ConfigPath = CONFIG) -> None:
 
 
 # ---------------------------------------------------------------------------------------- tools
-@simulate_app.command("isiis")
-def simulate_isiis(
-    folder: Annotated[Path, typer.Argument(help="Where the campaign and its truth are written.")],
+@app.command(rich_help_panel=TOOLS)
+def instruments() -> None:
+    """List the instruments: which files are read, what they yield, how the volume is known."""
+    from seston.inspection import instruments_table
+
+    print(instruments_table())
+
+
+@app.command(rich_help_panel=TOOLS)
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A folder or file, as an instrument left it.")],
+    instrument: Annotated[
+        str | None, typer.Option(help="Its name; recognised if absent.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say what lies in a folder: instrument, samples, frames, positions, volume, problems."""
+    from seston import inspection
+
+    found = inspection.inspect(path, instrument)
+    print(inspection.as_json(found) if json else inspection.as_text(found))
+
+
+@app.command(rich_help_panel=TOOLS)
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="Where the files and their truth are written.")],
+    instrument: Annotated[str, typer.Option(help="See `seston instruments`.")] = "isiis",
     preset: Annotated[str, typer.Option(help="tiny, demo or full (the real density).")] = "demo",
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
     cores: Cores = None,
 ) -> None:
-    """Simulate an ISIIS tow: frames, CTD and navigation, and the truth."""
+    """Simulate files of an instrument, as it leaves them, and the truth beside them."""
     from seston.cluster import available_cores
     from seston.errors import ConfigError
-    from seston.simulate import TowSettings, write_isiis
+    from seston.simulate.instruments import SIZES, simulators
 
-    presets = {"tiny": TowSettings.tiny, "demo": TowSettings.demo, "full": TowSettings.full}
-    if preset not in presets:
-        raise ConfigError(f"no preset {preset!r}", cure=f"There are: {', '.join(presets)}.")
-    write_isiis(folder, presets[preset](), seed, workers=cores or available_cores())
+    known = simulators()
+    for what, value, values in (("instrument", instrument, known), ("preset", preset, SIZES)):
+        if value not in values:
+            raise ConfigError(f"no {what} {value!r}", cure=f"There are: {', '.join(values)}.")
+    known[instrument](folder, preset, seed, cores or available_cores())
 
 
-@simulate_app.command("learning-set")
-def simulate_learning_set(
+@app.command("learning-set", rich_help_panel=TOOLS)
+def learning_set(
     folder: Annotated[Path, typer.Argument(help="Where one folder per taxon is written.")],
     per_class: Annotated[int, typer.Option(min=8, help="Vignettes of each taxon.")] = 120,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 2,

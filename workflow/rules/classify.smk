@@ -19,7 +19,7 @@ if PLAN.config.simulate.learning_set and PLAN.learning_set:
         message:
             "Draw a learning set"
         shell:
-            "seston simulate learning-set {output} {params.settings} &> {log}"
+            "seston learning-set {output} {params.settings} &> {log}"
 
 
 if PLAN.learning_set:

@@ -19,7 +19,7 @@ checkpoint simulate:
     message:
         "Simulate {wildcards.campaign}"
     shell:
-        "seston simulate isiis {output} {params.settings} --cores {threads} &> {log}"
+        "seston simulate {output} {params.settings} --cores {threads} &> {log}"
 
 
 rule ingest:

@@ -41,13 +41,10 @@ class Isiis(FrameReader):
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
-        """Look for videos named by time, or for a log."""
+        """Look for a log, for videos named by time, or for pictures named ISIIS and by time."""
         if not path.is_dir():
             return False
-        return any(
-            isiis_log.matches(p) or (p.suffix.lower() in video.SUFFIXES and time_in(p.stem))
-            for p in path.rglob("*")
-        )
+        return any(isiis_log.matches(p) or _named_as_frames(p) for p in path.rglob("*"))
 
     def files(self) -> list[Path]:
         """Give videos and pictures by the time in their names; those without one come last."""
@@ -174,6 +171,12 @@ def read_environment(files: Sequence[Path]) -> xr.Dataset:
     """Read logs of the vehicle, and tables with units, into one Dataset (time)."""
     read = [tables.read(p) if p.suffix.lower() == ".csv" else isiis_log.read(p) for p in files]
     return environment.assemble([t for t, _ in read], [p for _, found in read for p in found])
+
+
+def _named_as_frames(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    picture = suffix in pictures.SUFFIXES and "isiis" in path.name.lower()
+    return (picture or suffix in video.SUFFIXES) and time_in(path.stem) is not None
 
 
 def _by_time(path: Path) -> tuple[bool, np.datetime64, int, list[tuple[int, str]]]:

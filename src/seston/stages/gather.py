@@ -194,7 +194,7 @@ def _taxa_of(group: zarr.Group, rows: slice, taxa: list[str]) -> dict[str, NDArr
     predicted, validated = none.copy(), none.copy()
     if "source_label" in group:
         label = objects.read_column(group, "source_label", rows)
-        given = pd.Categorical(label.astype(object), categories=taxa).codes.astype(np.int16)
+        given = pd.Index(taxa).get_indexer(pd.Index(label.astype(object))).astype(np.int16)
         sure = objects.read_column(group, "source_status", rows).astype(object) == "validated"
         validated[sure], predicted[~sure] = given[sure], given[~sure]
     if "scores" in group:
