@@ -187,15 +187,10 @@ def _volumes(frames: pd.DataFrame) -> dict[str, float] | float | None:
 def _problems(frames: pd.DataFrame) -> list[Inspection]:
     """Give the problems of frames: each once for a file, with the number of its frames."""
     bad = frames[frames["problem"] != ""]
-    counted = bad.groupby(["path", "problem"], sort=False).size().reset_index(name="frames")
+    counted = bad.groupby(["path", "problem"], sort=False)["usable"].count()
     return [
-        {
-            "file": str(row.path),
-            "what": str(row.problem),
-            "cure": None,
-            "frames": int(str(row.frames)),
-        }
-        for row in counted.itertuples()
+        {"file": str(path), "what": str(problem), "cure": None, "frames": int(count)}
+        for (path, problem), count in zip(counted.index, counted.to_numpy(), strict=True)
     ]
 
 
