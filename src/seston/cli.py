@@ -233,6 +233,22 @@ def export_netcdf(
 
 
 @app.command(rich_help_panel=TOOLS)
+def overlay(
+    campaign: CampaignName,
+    out: Annotated[Path, typer.Argument(help="The PNG file to write.")],
+    frame: Annotated[
+        str | None, typer.Option(help="Its frame_id; the first with objects if absent.")
+    ] = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Draw what was found in a frame over the frame."""
+    from seston.campaign import load_campaign
+    from seston.stages.overlay import draw
+
+    print(draw(load_campaign(config, campaign), frame, out))
+
+
+@app.command(rich_help_panel=TOOLS)
 def schema(
     markdown: Annotated[bool, typer.Option(help="As tables for a person.")] = False,
     variables: Annotated[bool, typer.Option(help="Variables of the datasets, as tables.")] = False,
