@@ -15,7 +15,7 @@ from seston.campaign import Campaign, Shard
 from seston.progress import progress
 from seston.stages import manifest
 from seston.stages.windows import Found, plan_tasks, run_task
-from seston.store import new_objects
+from seston.store import new_file, new_objects
 
 
 def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
@@ -50,6 +50,8 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
             shown.advance(len(found.level), len(found.columns["object_id"]))
         shown.advance(len(frames) - shown.done)  # unusable frames are in no task
         writer.close(account.frame_variables(), account.attributes())
+    with new_file(campaign.fingerprint_file(shard.name)) as draft:
+        draft.write_text(campaign.segmentation_fingerprint(shard.name), "ascii")
 
 
 class _Account:
