@@ -252,12 +252,16 @@ def overlay(
 def schema(
     markdown: Annotated[bool, typer.Option(help="As tables for a person.")] = False,
     variables: Annotated[bool, typer.Option(help="Variables of the datasets, as tables.")] = False,
+    features: Annotated[bool, typer.Option(help="Features of objects, and ZooProcess's.")] = False,
 ) -> None:
     """Print what config.yaml and campaigns.csv may hold: as JSON schema, or as tables."""
     from seston import schema as texts
 
     if variables:
         print(texts.variables_as_markdown(), end="")
+        return
+    if features:
+        print(texts.features_as_markdown(), end="")
         return
     print(texts.as_markdown() if markdown else texts.as_json(), end="")
 

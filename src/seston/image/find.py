@@ -90,7 +90,7 @@ def find_objects(
     sums = tally(lit, found)
     columns = measure(found.table, sums, pixel_height, pixel_width)
     if costly:
-        columns |= measure_costly(found, pixel_height, pixel_width)
+        columns |= measure_costly(found, sums, columns, pixel_height, pixel_width)
     table = found.table
     return Objects(
         line=table[:, TOP] + first_line,
