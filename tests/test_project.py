@@ -80,6 +80,13 @@ def test_the_guide_lists_the_variables_that_there_are():
     assert written == variables_as_markdown(), "run: seston schema --variables > docs/variables.md"
 
 
+def test_the_guide_lists_the_features_that_there_are():
+    from seston.schema import features_as_markdown
+
+    written = (ROOT / "docs/features.md").read_text("utf-8")
+    assert written == features_as_markdown(), "run: seston schema --features > docs/features.md"
+
+
 @pytest.mark.slow
 def test_the_wheel_holds_all_that_it_needs(tmp_path):
     subprocess.run(

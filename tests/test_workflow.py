@@ -128,6 +128,28 @@ def test_a_setting_of_the_profiles_redoes_only_them(copy: Path) -> None:
     assert "Gather the objects" not in said
 
 
+def test_a_setting_of_the_segmentation_redoes_it_though_the_manifest_is_made_again(
+    copy: Path,
+) -> None:
+    with (copy / "config.yaml").open("a") as file:
+        file.write("instruments: {isiis: {optics: {speed_m_s: 1.9}}}\n")
+    said = run(copy, "-n")
+    assert "List frames and environment of tow" in said
+    assert said.count("Segment tow, shard") == said.count("Classify tow, shard") >= 2
+
+
+def test_new_files_redo_only_the_shards_that_they_are_in(copy: Path) -> None:
+    frames = copy / "data/tow/frames"
+    last = max(frames.iterdir())
+    shutil.copy2(last, frames / f"2014{last.name[4:]}")  # a year later, in a shard of its own
+    said = run(copy, "-n")
+    assert "List frames and environment of tow" in said
+    before = len(list((copy / "results/tow/shards").iterdir()))
+    # The neighbour too: an object might cross its seam.
+    assert said.count("Segment tow, shard") == 2
+    assert before >= 2
+
+
 def test_shards_of_another_size_give_the_same_objects(copy: Path) -> None:
     columns = ("object_id", "features", "scores", "time", "depth", "top", "left")
     before = xr.open_zarr(copy / "results/tow/objects.zarr", chunks=None)

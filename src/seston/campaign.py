@@ -58,6 +58,10 @@ class Campaign:
         """Where the stores of one shard lie."""
         return self.folder / "shards" / shard
 
+    def fingerprint_file(self, shard: str) -> Path:
+        """Where the fingerprint of a shard's objects is noted, once they are there."""
+        return self.shard_folder(shard) / "objects.fingerprint"
+
     @property
     def objects(self) -> Path:
         """The objects dataset."""
@@ -137,7 +141,7 @@ class Campaign:
             seston.__version__,
             self.config.ingest,
             *self.deployments,
-            *(self.instrument(d) for d in self.deployments),
+            *(self.instrument(d).optics for d in self.deployments),
             *_stamps(files),
             *_stamps(e for d in self.deployments for e in self.reader(d).environment_files()),
         )

@@ -258,15 +258,35 @@ def export_netcdf(
 
 
 @app.command(rich_help_panel=TOOLS)
+def overlay(
+    campaign: CampaignName,
+    out: Annotated[Path, typer.Argument(help="The PNG file to write.")],
+    frame: Annotated[
+        str | None, typer.Option(help="Its frame_id; the first with objects if absent.")
+    ] = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Draw what was found in a frame over the frame."""
+    from seston.campaign import load_campaign
+    from seston.stages.overlay import draw
+
+    print(draw(load_campaign(config, campaign), frame, out))
+
+
+@app.command(rich_help_panel=TOOLS)
 def schema(
     markdown: Annotated[bool, typer.Option(help="As tables for a person.")] = False,
     variables: Annotated[bool, typer.Option(help="Variables of the datasets, as tables.")] = False,
+    features: Annotated[bool, typer.Option(help="Features of objects, and ZooProcess's.")] = False,
 ) -> None:
     """Print what config.yaml and campaigns.csv may hold: as JSON schema, or as tables."""
     from seston import schema as texts
 
     if variables:
         print(texts.variables_as_markdown(), end="")
+        return
+    if features:
+        print(texts.features_as_markdown(), end="")
         return
     print(texts.as_markdown() if markdown else texts.as_json(), end="")
 

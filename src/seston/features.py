@@ -1,6 +1,7 @@
 """Every number that is measured on an object: name, units and meaning, said once.
 
 The order of the registry is the order of the ``feature`` dimension of the objects dataset.
+`seston.zooprocess` says what each column of ZooProcess is in these.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ class Feature:
         UDUNITS string; ``"1"`` for ratios and grey levels.
     long_name : str
         What it is.
-    zooprocess : str, optional
-        Its name in ZooProcess and EcoTaxa (without ``object_``), where the definitions agree.
     costly : bool
         True where it is measured only on request.
     """
@@ -31,7 +30,6 @@ class Feature:
     name: str
     units: str
     long_name: str
-    zooprocess: str | None = None
     costly: bool = False
 
 
@@ -44,12 +42,12 @@ def _register(features: Iterable[Feature]) -> Mapping[str, Feature]:
     return MappingProxyType(registry)
 
 
-def _f(name: str, units: str, long_name: str, zooprocess: str | None = None) -> Feature:
-    return Feature(name=name, units=units, long_name=long_name, zooprocess=zooprocess)
+def _f(name: str, units: str, long_name: str) -> Feature:
+    return Feature(name=name, units=units, long_name=long_name)
 
 
-def _c(name: str, units: str, long_name: str, zooprocess: str | None = None) -> Feature:
-    return Feature(name=name, units=units, long_name=long_name, zooprocess=zooprocess, costly=True)
+def _c(name: str, units: str, long_name: str) -> Feature:
+    return Feature(name=name, units=units, long_name=long_name, costly=True)
 
 
 def _hu(name: str, of: str) -> list[Feature]:
@@ -61,16 +59,11 @@ def _hu(name: str, of: str) -> list[Feature]:
 FEATURES: Mapping[str, Feature] = _register(
     [
         # ---------------------------------------------------------------- size
-        _f("area", "mm2", "area of the pixels, without holes", "area_exc"),
-        _f(
-            "area_filled",
-            "mm2",
-            "area with the holes (what no path of 8-neighbours leads out of)",
-            "area",
-        ),
+        _f("area", "mm2", "area of the pixels, without holes"),
+        _f("area_filled", "mm2", "area with the holes (what no path of 8-neighbours leads out of)"),
         _f("area_bbox", "mm2", "area of the bounding box"),
-        _f("height", "mm", "extent along the scan (lines)", "height"),
-        _f("width", "mm", "extent along a line", "width"),
+        _f("height", "mm", "extent along the scan (lines)"),
+        _f("width", "mm", "extent along a line"),
         _f("equivalent_diameter_area", "mm", "diameter of a disc of the same area"),
         _f("axis_major_length", "mm", "major axis of the ellipse of the same second moments"),
         _f("axis_minor_length", "mm", "minor axis of the ellipse of the same second moments"),
@@ -82,7 +75,7 @@ FEATURES: Mapping[str, Feature] = _register(
         _f("elongation", "1", "major axis over minor axis"),
         _f("extent", "1", "area over area of the bounding box"),
         _f("circularity", "1", "4 pi area over the square of the Crofton perimeter"),
-        _f("hole_percentage", "percent", "share of the filled area that is holes", "%area"),
+        _f("hole_percentage", "percent", "share of the filled area that is holes"),
         _f("euler_number", "1", "one less the number of holes (by 4-neighbours)"),
         *_hu("moments_hu", "the shape"),
         # ------------------------------------------------------------ position
@@ -91,55 +84,85 @@ FEATURES: Mapping[str, Feature] = _register(
         _f("centroid_weighted_local-0", "mm", "centre of grey, from the centre of the top line"),
         _f("centroid_weighted_local-1", "mm", "centre of grey, from the centre of the left column"),
         _f("centroid_offset", "mm", "distance from the centre of area to the centre of grey"),
+        _f("centroid_offset_ratio", "1", "that distance over the square root of the area"),
+        _f("first_column_local", "mm", "first pixel of the top line, from the left column"),
         # --------------------------------------------------------- grey levels
-        _f("intensity_mean", "1", "mean grey level", "mean"),
+        _f("intensity_mean", "1", "mean grey level"),
         _f("intensity_std", "1", "standard deviation of grey levels (of the population)"),
-        _f("intensity_min", "1", "lowest grey level", "min"),
-        _f("intensity_max", "1", "highest grey level", "max"),
-        _f("intensity_range", "1", "highest less lowest grey level", "range"),
-        _f("intensity_median", "1", "median grey level", "median"),
-        _f("intensity_mode", "1", "most frequent grey level, the lowest of equals", "mode"),
-        _f(
-            "intensity_q25",
-            "1",
-            "first level with more than a quarter of the pixels at or below",
-            "histcum1",
-        ),
-        _f(
-            "intensity_q50",
-            "1",
-            "first level with more than half of the pixels at or below",
-            "histcum2",
-        ),
+        _f("intensity_min", "1", "lowest grey level"),
+        _f("intensity_max", "1", "highest grey level"),
+        _f("intensity_range", "1", "highest less lowest grey level"),
+        _f("intensity_median", "1", "median grey level"),
+        _f("intensity_mode", "1", "most frequent grey level, the lowest of equals"),
+        _f("intensity_q25", "1", "first level with more than a quarter of the pixels at or below"),
+        _f("intensity_q50", "1", "first level with more than half of the pixels at or below"),
         _f(
             "intensity_q75",
             "1",
             "first level with more than three quarters of the pixels at or below",
-            "histcum3",
         ),
-        _f("intensity_skewness", "1", "skewness of grey levels (biased)", "skew"),
-        _f("intensity_kurtosis", "1", "excess kurtosis of grey levels (biased)", "kurt"),
-        _f("intensity_sum", "1", "sum of grey levels", "intden"),
-        _f("intensity_cv", "percent", "standard deviation over mean of grey levels", "cv"),
-        _f("intensity_sr", "percent", "standard deviation over range of grey levels", "sr"),
+        _f("intensity_skewness", "1", "skewness of grey levels (biased)"),
+        _f("intensity_kurtosis", "1", "excess kurtosis of grey levels (biased)"),
+        _f("intensity_sum", "1", "sum of grey levels"),
+        _f("intensity_cv", "percent", "standard deviation over mean of grey levels"),
+        _f("intensity_sr", "percent", "standard deviation over range of grey levels"),
         _f("intensity_mean_position", "1", "place of the mean in the range, 0 at the lowest"),
+        _f(
+            "intensity_cumulative_slope", "1", "slope of the cumulative histogram, by least squares"
+        ),
         _f("gradient_mean", "mm-1", "mean step of grey level to the next pixel along a line"),
         *_hu("moments_weighted_hu", "the grey levels"),
-        # ---------------------------------------------------------- costly set
+        # ------------------------------------------------- costly set: outline
         _c("perimeter", "mm", "length of the line through the border's pixels"),
-        _c("perimeter_traced", "mm", "length of the outer outline, corners cut", "perim."),
-        _c("perimeter_convex", "mm", "perimeter of the convex hull", "convperim"),
-        _c("area_convex", "mm2", "area of the convex hull", "convarea"),
+        _c("perimeter_traced", "mm", "length of the outer outline, corners cut"),
+        _c("perimeter_convex", "mm", "perimeter of the convex hull"),
+        _c("area_convex", "mm2", "area of the convex hull"),
         _c("solidity", "1", "area over area of the convex hull"),
-        _c("feret_diameter_max", "mm", "longest distance between two parallel tangents", "feret"),
+        _c("feret_diameter_max", "mm", "longest distance between two parallel tangents"),
         _c("feret_diameter_min", "mm", "shortest distance between two parallel tangents"),
+        _c("fractal_dimension", "1", "box-counting dimension of the outline"),
+        _c("circularity_traced", "1", "4 pi area over the square of the traced perimeter"),
+        _c("circularity_traced_filled", "1", "the same of the area with the holes"),
+        _c("perimeter_area_ratio", "1", "traced perimeter over the square root of the area"),
+        _c("feret_area_ratio", "1", "longest Feret diameter over the square root of the area"),
+        _c("perimeter_feret_ratio", "1", "traced perimeter over longest Feret diameter"),
+        _c("perimeter_major_ratio", "1", "traced perimeter over major axis (at least a pixel)"),
+        # -------------------------------------------------- costly set: inside
         _c("skeleton_length", "mm", "length of the skeleton"),
+        _c("skeleton_area", "mm2", "area of the skeleton's pixels"),
         _c("skeleton_ends", "1", "ends of the skeleton"),
         _c("skeleton_branches", "1", "points where branches of the skeleton meet"),
         _c("thickness_max", "mm", "diameter of the largest disc inside"),
+        _c(
+            "thickness_ratio", "1", "thickest cut across the major axis over the mean of the others"
+        ),
         _c("symmetry_major", "1", "share of pixels that have their mirror across the major axis"),
         _c("symmetry_minor", "1", "share of pixels that have their mirror across the minor axis"),
-        _c("fractal_dimension", "1", "box-counting dimension of the outline"),
+        # --------------------------------------------- costly set: grey levels
+        _c("parts_q25", "1", "8-connected parts at or below intensity_q25"),
+        _c("parts_q50", "1", "8-connected parts at or below intensity_q50"),
+        _c("parts_q75", "1", "8-connected parts at or below intensity_q75"),
+        _c(
+            "symmetry_major_q75",
+            "1",
+            "symmetry_major of the largest part at or below intensity_q75",
+        ),
+        _c(
+            "symmetry_minor_q75",
+            "1",
+            "symmetry_minor of the largest part at or below intensity_q75",
+        ),
+        _c(
+            "intensity_contrast",
+            "1",
+            "contrast after Amadasun & King (1989), as pyradiomics has it",
+        ),
+        _c("centroid_gamma5_local-0", "mm", "centre of grey to the power of 5, from the top line"),
+        _c(
+            "centroid_gamma5_local-1",
+            "mm",
+            "centre of grey to the power of 5, from the left column",
+        ),
     ]
 )
 

@@ -96,6 +96,14 @@ class Plan:
         """Fingerprint of settings and source files of one shard's objects."""
         return self.campaigns[campaign].segmentation_fingerprint(shard)
 
+    def is_segmented(self, campaign: str, shard: str) -> bool:
+        """Say whether the objects of a shard were made from the present settings and files."""
+        try:
+            noted = self.campaigns[campaign].fingerprint_file(shard).read_text("ascii")
+        except (OSError, UnicodeDecodeError):
+            return False
+        return noted == self.objects_depend_on(campaign, shard)
+
     def model_depends_on(self) -> str:
         """Fingerprint of the settings of the training."""
         settings = self.config.classification

@@ -38,7 +38,8 @@ class Progress:
         """One line about all that was done."""
         text = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}"
         if self.objects:
-            text += f", {self.objects:,} objects, {self.rate:,.0f} objects/s"
+            text += "" if self.unit == "objects" else f", {self.objects:,} objects"
+            text += f", {self.rate:,.0f} objects/s"
         return text
 
     def _seconds_left(self) -> float:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 from skimage.morphology import convex_hull_image
 
+from seston.features import FEATURES
 from seston.image import costly, interior, outline
 
 from .test_measure import found, pictures, regions
@@ -46,9 +47,8 @@ def test_they_are_those_of_scikit_image(picture):
 def test_they_follow_the_size_of_the_pixel(picture):
     one, large = found(picture, costly=True), found(picture, 0.1, 0.1, costly=True)
     for name in costly.NAMES:
-        power = {"area_convex": 2, "solidity": 0, "fractal_dimension": 0}.get(name, 1)
-        power = 0 if name.startswith(("symmetry", "skeleton_ends", "skeleton_br")) else power
-        if name.startswith("symmetry"):
+        power = {"1": 0, "mm": 1, "mm2": 2}[FEATURES[name].units]
+        if name.startswith(("symmetry", "thickness_ratio")):
             continue  # a mirror image half way between pixels may fall on either
         np.testing.assert_allclose(
             large.feature(name), one.feature(name) * 0.1**power, rtol=1e-4, atol=1e-5, err_msg=name

@@ -40,7 +40,7 @@ def make_scan(seed: int, lines: int = 6000, width: int = 150) -> np.ndarray:
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def find_in_parts(scan, cuts, first_line, settings_=SETTINGS) -> list[Objects]:
+def find_in_parts(scan, cuts, first_line, settings_=SETTINGS, costly=False) -> list[Objects]:
     around = halo(settings_, PIXEL["pixel_height"])
     parts = []
     for begin, end in zip([0, *cuts], [*cuts, len(scan)], strict=True):
@@ -51,6 +51,7 @@ def find_in_parts(scan, cuts, first_line, settings_=SETTINGS) -> list[Objects]:
                 owned=slice(begin - low, end - low),
                 settings=settings_,
                 first_line=first_line + low,
+                costly=costly,
                 **PIXEL,
             )
         )
@@ -73,6 +74,14 @@ def test_objects_do_not_depend_on_how_a_scan_is_split(seed, cuts, first_line):
         assert joined.tobytes() == getattr(whole, name).tobytes(), name
     for name in ("too_small", "too_large", "too_long"):
         assert sum(getattr(part, name) for part in parts) == getattr(whole, name)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_costly_features_do_not_depend_on_it_either(seed):
+    scan = make_scan(seed)
+    (whole,) = find_in_parts(scan, [], 0, costly=True)
+    parts = find_in_parts(scan, [1700, 1701, 3333], 0, costly=True)
+    assert np.concatenate([p.features for p in parts]).tobytes() == whole.features.tobytes()
 
 
 def test_the_halo_is_needed():

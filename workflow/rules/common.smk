@@ -60,3 +60,14 @@ def stores(name):
         return PLAN.stores(wildcards.campaign, name)
 
     return of_all_shards
+
+
+def manifest_of_shard(wildcards):
+    """Input function: a new manifest redoes only the shards whose files or settings changed.
+
+    `ancient` alone would not do: where the manifest is made again, Snakemake does not look at the
+    parameters of what hangs on it.
+    """
+    manifest = f"{RESULTS}/{wildcards.campaign}/manifest"
+    done = PLAN.is_segmented(wildcards.campaign, wildcards.shard)
+    return ancient(manifest) if done else manifest

@@ -1,8 +1,7 @@
 # Objects of each shard: found, measured, cut out.
-# The manifest is ancient: a new one redoes only the shards whose files or settings changed.
 rule segment:
     input:
-        manifest=ancient(f"{RESULTS}/{{campaign}}/manifest"),
+        manifest=manifest_of_shard,
     output:
         directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr"),
     log:

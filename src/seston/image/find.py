@@ -122,7 +122,7 @@ def features_of(
     sums = tally(lit, found)
     columns = measure(found.table, sums, pixel_height, pixel_width)
     if costly:
-        columns |= measure_costly(found, pixel_height, pixel_width)
+        columns |= measure_costly(found, sums, columns, pixel_height, pixel_width)
     return _in_order(columns, len(found.table)), sums
 
 

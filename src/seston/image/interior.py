@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from math import atan2, cos, hypot, log, sin, sqrt
+from math import atan2, ceil, cos, floor, hypot, inf, log, sin, sqrt
 
 import numpy as np
 
 from seston.frame import UInt8Array
 from seston.image.kernels import compiled
 from seston.image.outline import MARGIN
+
+#: Centre (y, x) in mm, and direction (y, x) of length 1, of the major axis.
+Axis = tuple[float, float, float, float]
 
 
 @compiled
@@ -55,18 +58,19 @@ def thin(canvas: UInt8Array) -> None:
 
 
 @compiled
-def skeleton_size(canvas: UInt8Array, height: float, width: float) -> tuple[float, int, int]:
-    """Measure a skeleton: its length, its ends, and the points where branches meet.
+def skeleton_size(canvas: UInt8Array, height: float, width: float) -> tuple[float, int, int, int]:
+    """Measure a skeleton: its length, pixels, ends, and the points where branches meet.
 
     The length adds the steps from pixel to pixel; a slanted step counts where no corner of two
     straight ones does.
     """
-    length, ends, meetings = 0.0, 0, 0
+    length, pixels, ends, meetings = 0.0, 0, 0, 0
     slanted = hypot(height, width)
     for y in range(1, canvas.shape[0] - 1):
         for x in range(1, canvas.shape[1] - 1):
             if not canvas[y, x]:
                 continue
+            pixels += 1
             up, down = canvas[y - 1, x], canvas[y + 1, x]
             left, right = canvas[y, x - 1], canvas[y, x + 1]
             length += right * width + down * height
@@ -83,7 +87,7 @@ def skeleton_size(canvas: UInt8Array, height: float, width: float) -> tuple[floa
                 ways += around[i + 1] > around[i]
             ends += neighbours == 1
             meetings += ways >= 3
-    return length, ends, meetings
+    return length, pixels, ends, meetings
 
 
 @compiled
@@ -117,8 +121,8 @@ def thickness(canvas: UInt8Array, height: float, width: float) -> float:
 
 
 @compiled
-def _axis(canvas: UInt8Array, height: float, width: float) -> tuple[float, float, float]:
-    """Give the centre (y, x) in mm and the direction of the major axis from the lines' normal."""
+def principal_axis(canvas: UInt8Array, height: float, width: float) -> Axis:
+    """Give the centre (y, x) in mm and the direction (y, x) of the major axis, of length 1."""
     n = sy = sx = syy = sxy = sxx = 0.0
     for y in range(canvas.shape[0]):
         for x in range(canvas.shape[1]):
@@ -132,14 +136,21 @@ def _axis(canvas: UInt8Array, height: float, width: float) -> tuple[float, float
     cy, cx = sy / n, sx / n
     yy, xy, xx = syy / n - cy * cy, sxy / n - cy * cx, sxx / n - cx * cx
     angle = 0.5 * atan2(2 * xy * height * width, yy * height**2 - xx * width**2)
-    return cy * height, cx * width, angle
+    return cy * height, cx * width, cos(angle), sin(angle)
 
 
 @compiled
-def symmetry(canvas: UInt8Array, height: float, width: float) -> tuple[float, float]:
+def _holds(canvas: UInt8Array, y: float, x: float) -> bool:
+    """Tell whether the pixel at a place, in pixels, is of the object."""
+    row, column = int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+    inside = 0 <= row < canvas.shape[0] and 0 <= column < canvas.shape[1]
+    return bool(inside and canvas[row, column])
+
+
+@compiled
+def symmetry(canvas: UInt8Array, axis: Axis, height: float, width: float) -> tuple[float, float]:
     """Give the shares of pixels whose mirror images across the axes are in the object."""
-    cy, cx, angle = _axis(canvas, height, width)
-    along_y, along_x = cos(angle), sin(angle)
+    cy, cx, along_y, along_x = axis
     n = major = minor = 0
     for y in range(canvas.shape[0]):
         for x in range(canvas.shape[1]):
@@ -149,17 +160,54 @@ def symmetry(canvas: UInt8Array, height: float, width: float) -> tuple[float, fl
             off_y, off_x = y * height - cy, x * width - cx
             u = off_y * along_y + off_x * along_x
             v = off_x * along_y - off_y * along_x
-            for across in (False, True):
-                a, b = (-u, v) if across else (u, -v)
-                row = int(np.floor((cy + a * along_y - b * along_x) / height + 0.5))
-                column = int(np.floor((cx + a * along_x + b * along_y) / width + 0.5))
-                inside = 0 <= row < canvas.shape[0] and 0 <= column < canvas.shape[1]
-                if inside and canvas[row, column]:
-                    if across:
-                        minor += 1
-                    else:
-                        major += 1
+            a, b = u * along_y + v * along_x, u * along_x - v * along_y
+            major += _holds(canvas, (cy + a) / height, (cx + b) / width)
+            minor += _holds(canvas, (cy - a) / height, (cx - b) / width)
     return major / n, minor / n
+
+
+@compiled
+def _reach(
+    canvas: UInt8Array, axis: Axis, height: float, width: float
+) -> tuple[float, float, float, float]:
+    """Give the least and most places of pixels along and across the major axis, in mm."""
+    cy, cx, along_y, along_x = axis
+    u0 = v0 = inf
+    u1 = v1 = -inf
+    for y in range(canvas.shape[0]):
+        for x in range(canvas.shape[1]):
+            if canvas[y, x]:
+                off_y, off_x = y * height - cy, x * width - cx
+                u = off_y * along_y + off_x * along_x
+                v = off_x * along_y - off_y * along_x
+                u0, u1, v0, v1 = min(u0, u), max(u1, u), min(v0, v), max(v1, v)
+    return u0, u1, v0, v1
+
+
+@compiled
+def thickness_ratio(canvas: UInt8Array, axis: Axis, height: float, width: float) -> float:
+    """Divide the thickest cut across the major axis by the mean of the other cuts.
+
+    Cuts are half a side of a pixel apart and hold a sample every half side; how thick one is, is
+    how many of them fall on the object. They lie a quarter of a side off the middle, on both sides
+    of it: a cut does not run along the edges of pixels, and the axis has no head.
+    """
+    cy, cx, along_y, along_x = axis
+    u0, u1, v0, v1 = _reach(canvas, axis, height, width)
+    step, half = min(height, width) / 2, hypot(height, width) / 2
+    first, last = floor((v0 - half) / step), ceil((v1 + half) / step)
+    step_y, step_x = -along_x * step / height, along_y * step / width  # in pixels
+    cuts = most = total = 0
+    for i in range(floor((u0 - half) / step), ceil((u1 + half) / step) + 1):
+        u = (i + 0.5) * step
+        y, x = (cy + u * along_y) / height, (cx + u * along_x) / width
+        hits = 0
+        for j in range(first, last + 1):
+            hits += _holds(canvas, y + (j + 0.5) * step_y, x + (j + 0.5) * step_x)
+        cuts += hits > 0
+        most = max(most, hits)
+        total += hits
+    return most * (cuts - 1) / (total - most) if cuts > 1 else 1.0
 
 
 @compiled

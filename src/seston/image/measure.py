@@ -12,7 +12,7 @@ from math import atan2, hypot, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from seston.image.kernels import BOTTOM, LEFT, RIGHT, TOP, WHITE
+from seston.image.kernels import BOTTOM, COLUMN, LEFT, RIGHT, TOP, WHITE
 from seston.image.tally import POWERS, Tally
 
 Columns = dict[str, NDArray[np.float64]]
@@ -39,6 +39,7 @@ def measure(
     columns = _sizes(table, tally, spacing)
     columns |= _ellipse(shape, columns["area"], spacing)
     columns |= _centres(shape, grey)
+    columns["centroid_offset_ratio"] = columns["centroid_offset"] / np.sqrt(columns["area"])
     columns |= _hu("moments_hu", shape, pixel_height * pixel_width)
     columns |= _hu("moments_weighted_hu", grey, pixel_height * pixel_width)
     return columns | _levels(tally, spacing)
@@ -67,6 +68,7 @@ def _sizes(table: NDArray[np.int64], tally: Tally, spacing: tuple[float, float])
         "perimeter_crofton": perimeter,
         "circularity": 4 * pi * area / perimeter**2,
         "hole_percentage": 100 * holes / (pixels + holes),
+        "first_column_local": (table[:, COLUMN] - table[:, LEFT]) * spacing[1],
         "euler_number": (counts["crossings_horizontal"] - counts["touches"]).astype(float),
     }
 
@@ -184,6 +186,27 @@ def _levels(tally: Tally, spacing: tuple[float, float]) -> Columns:
         "intensity_sum": total,
         "intensity_cv": 100 * std / np.maximum(mean, 1 / 256),
         "intensity_sr": 100 * std / np.where(flat, 1.0, span),
+        "intensity_cumulative_slope": _cumulative_slope(low, high, mean, counts["second"]),
         "intensity_mean_position": (mean - low) / np.where(flat, 1.0, span),
         "gradient_mean": steps / spacing[1],
     }
+
+
+def _cumulative_slope(
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Slope of the cumulative histogram: that of the line of least squares through it.
+
+    Its points are the shares of pixels at or below a level, from the level before the lowest (none)
+    to the highest (all). Their sums follow from the moments of the levels: a pixel of level g is
+    in the shares of g, g + 1, ... up to the highest.
+    """
+    points = high - low + 2
+    middle = (high + low - 1) / 2
+    shares = high + 1 - mean
+    moment = (high * (high + 1) - (variance + mean**2 - mean)) / 2
+    slope: NDArray[np.float64] = (moment - middle * shares) * 12 / (points * (points**2 - 1))
+    return slope

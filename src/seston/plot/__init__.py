@@ -6,6 +6,7 @@ No function touches pyplot, so figures can be drawn in any process and any numbe
 from seston.plot.cells import Cells, pool, pool_profile
 from seston.plot.confusion import confusion
 from seston.plot.mosaic import mosaic
+from seston.plot.overlay import overlay
 from seston.plot.profile import profile, profile_grid, water_profile
 from seston.plot.quality import quality, reasons
 from seston.plot.section import has_values, section, sections
@@ -17,6 +18,7 @@ __all__ = [
     "confusion",
     "has_values",
     "mosaic",
+    "overlay",
     "pool",
     "pool_profile",
     "profile",

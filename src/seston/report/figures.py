@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _TAXA_SHOWN = 6
 _MOSAICS = 12
+#: Water that taxa are drawn over, a picture each.
+_UNDER = ("fluorescence", "oxygen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _sections(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
     names = _main(taxa)
     if not names or not profiles.sizes["depth"] or profiles.sizes["profile"] < 2:
         return []
-    told = [name for name in ("fluorescence", "temperature") if plot.has_values(profiles, name)]
+    told = [name for name in _UNDER if plot.has_values(profiles, name)]
     over: list[str | None] = [*told] or [None]
     caption = ("Circles: concentration, by area. A dot is water that was imaged and held none; "
                "hatched water was not imaged.")  # fmt: skip

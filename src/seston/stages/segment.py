@@ -20,7 +20,7 @@ from seston.progress import progress
 from seston.readers import FrameReader, VignetteReader
 from seston.stages import manifest, vignettes, windows
 from seston.stages.found import Found
-from seston.store import new_objects
+from seston.store import new_file, new_objects
 
 
 def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
@@ -47,6 +47,8 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
             shown.advance(len(found.level), len(found.columns["object_id"]))
         shown.advance(len(frames) - shown.done)  # unusable frames are in no task
         writer.close(account.frame_variables(), account.attributes())
+    with new_file(campaign.fingerprint_file(shard.name)) as draft:
+        draft.write_text(campaign.segmentation_fingerprint(shard.name), "ascii")
 
 
 def _work(campaign: Campaign, shard: Shard) -> tuple[Callable[..., Found], Iterator[Any]]:
