@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
@@ -170,7 +174,17 @@ def register(
 
 
 def readers() -> dict[str, type[Reader]]:
-    """All readers, by the name of their instrument, in the order of names."""
+    """All readers, by the name of their instrument, in the order of names.
+
+    Those of this room, and those that other packages name under the entry point
+    ``seston.readers``.
+    """
+    import seston.readers as room
+
+    for module in pkgutil.iter_modules(room.__path__):
+        import_module(f"{room.__name__}.{module.name}")
+    for entry in entry_points(group=room.__name__):
+        entry.load()
     return dict(sorted(_READERS.items()))
 
 
@@ -185,7 +199,18 @@ def recognise(path: Path) -> list[str]:
 
 def instruments() -> list[str]:
     """Names of the instruments that can be read."""
-    return sorted(_READERS)
+    return list(readers())
+
+
+def reader_of(instrument: str) -> type[Reader] | None:
+    """Give the reader of an instrument by its name; None where there is none.
+
+    Only the module of its name is loaded, unless the reader is elsewhere.
+    """
+    if instrument not in _READERS:
+        with suppress(ModuleNotFoundError):
+            import_module(f"seston.readers.{instrument.replace('-', '_')}")
+    return _READERS.get(instrument) or readers().get(instrument)
 
 
 def open_deployment(deployment: Deployment, instrument: Instrument, ingest: Ingest) -> Reader:
@@ -196,13 +221,14 @@ def open_deployment(deployment: Deployment, instrument: Instrument, ingest: Inge
     ConfigError
         No reader has the name of its instrument.
     """
-    if deployment.instrument not in _READERS:
+    reader = reader_of(deployment.instrument)
+    if reader is None:
         raise ConfigError(
             f"unknown instrument {deployment.instrument!r} of deployment {deployment.deployment!r}",
             where="campaigns.csv",
             cure=f"There are: {', '.join(instruments())}.",
         )
-    return _READERS[deployment.instrument](deployment, instrument, ingest)
+    return reader(deployment, instrument, ingest)
 
 
 def files_below(folder: Path, suffixes: frozenset[str]) -> list[Path]:
