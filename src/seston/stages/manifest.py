@@ -53,7 +53,6 @@ def read_frames(campaign: Campaign, shard: str) -> pd.DataFrame:
             dtype=dict.fromkeys(text, str),
             keep_default_na=False,
             na_values={n: [""] for n in FRAMES if n not in text},
-            float_precision="round_trip",
         )
     except FileNotFoundError:
         cure = f"Run: seston ingest {campaign.name}"
