@@ -27,7 +27,7 @@ FILTERED_M3 = 20.0
 DEPTHS = (0.0, 50.0)
 #: Pixels free around each individual, and around all of them.
 _GAP, _MARGIN = 8, 60
-_LONGEST_MM = 5.0
+_LONGEST_MM = 2.4
 _WATER = 240
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -50,16 +51,16 @@ _CODES = {"d1": "A", "d2": "B"}
 @simulator("flatbed")
 def write(folder: Path, size: str, seed: int, workers: int) -> Row:  # noqa: ARG001
     """Write scans, their .zim, the table of samples and the truth."""
-    water = hauls(size)
+    water = [replace(one, sample=_label(one)) for one in hauls(size)]
     trays = lay_out(water, seed, pixel_mm=PIXEL_MM, width=_WIDTH[size], limit=_LIMIT)
-    names = [f"{_label(water[tray.haul])}+{_CODES[tray.fraction]}" for tray in trays]
+    names = [f"{water[tray.haul].sample}+{_CODES[tray.fraction]}" for tray in trays]
     with new_folder(folder) as draft:
         scans = draft / "scans"
         scans.mkdir()
         for number, (tray, name) in enumerate(zip(trays, names, strict=True)):
             _write_scan(scans / name, tray, np.random.default_rng([seed, number]))
         (scans / "Description.zis").write_text(_zis(water), "utf-8", newline="\n")
-        write_trays_truth(draft / "truth", water, trays, [f"{name}.jpg" for name in names])
+        write_trays_truth(draft / "truth", water, trays, names)
     return {"path": "scans"}
 
 
@@ -84,7 +85,8 @@ def _zis(water: list[Water]) -> str:
     rows = ["\t".join(_SAMPLES)]
     for one in water:
         day, hour = str(np.datetime_as_string(one.time, "m")).split("T")
-        cells = (_label(one), one.sample, day, hour, f"{one.latitude:g}", f"{one.longitude:g}",
+        code = one.sample.rpartition(".")[2]
+        cells = (one.sample, code, day, hour, f"{one.latitude:g}", f"{one.longitude:g}",
                  "Vertical Net", f"{one.depth_min:g}", f"{one.depth_max:g}", f"{one.volume_m3:g}",
                  "")  # fmt: skip
         rows.append("\t".join(cells))
