@@ -44,12 +44,13 @@ class Segmentation(Strict):
     polarity: Literal["dark", "bright"] = Field(
         "dark", description="objects are darker or brighter than the water"
     )
-    background: Literal["running_mean", "neighbours", "level", "none"] = Field(
+    background: Literal["running_mean", "neighbours", "level", "none", "given"] = Field(
         "running_mean",
         description="running_mean: each column's mean over lines (line-scan cameras); neighbours: "
         "median of the frames around (still cameras); level: each frame's own median level, or "
         "that of a vignette's border; none: pixels are as they should be, only turned where "
-        "objects are bright",
+        "objects are bright; given: the picture of the background that the instrument's files "
+        "hold for each frame, its own level where they hold none",
     )
     background_lines: int = Field(8192, ge=512, description="lines in the running mean")
     background_frames: int = Field(11, ge=3, description="frames in the median, odd")

@@ -25,6 +25,8 @@ from seston.image.kernels import BLOCK, CELL, WHITE
 KEEP = 0.97
 #: Side of the tiles whose medians tell the smooth level of a still frame, pixels.
 TILE = 64
+#: Lines of a still frame that are corrected at a time.
+_STRIP = 512
 
 
 def median_background(frames: Sequence[UInt8Array]) -> UInt8Array:
@@ -161,18 +163,30 @@ def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segm
     frame : array (y, x), uint8
         One whole frame.
     background : array (y, x), uint8, or None
-        Median of the frames around; None takes `smooth_level` of the frame itself.
+        Median of the frames around, or the picture that came with the frame; None takes
+        `smooth_level` of the frame itself. Nothing can be darker than where it is 0.
     settings : Segmentation
         Tells whether objects are dark or bright.
+
+    Notes
+    -----
+    Memory: the frame, its background and the corrected frame, one byte a pixel each; levels in
+    single precision are held of `_STRIP` lines only.
     """
     flip = _flip(settings)
-    turned = (frame if background is None else background) ^ flip
-    level = smooth_level(turned) if background is None else turned.astype(np.float32)
-    scale = (WHITE / np.maximum(level, 1)).astype(np.float32)
-    pixels = kernels.correct_frame(frame, scale, flip)
+    middles = np.empty((0, 0)) if background is not None else _tile_medians(frame ^ flip)
+    pixels = np.empty_like(frame)
+    lines = np.empty(len(frame))
+    for start in range(0, len(frame), _STRIP):
+        rows = slice(start, min(start + _STRIP, len(frame)))
+        if background is None:
+            level = _level_of(middles, rows, frame.shape)
+        else:
+            level = (background[rows] ^ flip).astype(np.float32)
+        pixels[rows] = _divided(frame[rows], level, flip)
+        lines[rows] = level.mean(axis=1, dtype=np.float64)
     _, _, cells = _sums(pixels, 0, np.uint8(0))
     white = np.full((-(-len(frame) // BLOCK), frame.shape[1]), float(WHITE))
-    lines = level.mean(axis=1, dtype=np.float64)
     return Lit(pixels, 0, np.uint8(0), cells, white, 255 - lines if flip else lines)
 
 
@@ -198,18 +212,39 @@ def smooth_level(frame: UInt8Array) -> NDArray[np.float32]:
     -------
     array (y, x), float32
     """
+    return _level_of(_tile_medians(frame), slice(0, len(frame)), frame.shape)
+
+
+def _tile_medians(frame: UInt8Array) -> NDArray[np.floating[Any]]:
+    """Give smoothed medians of the tiles, with one more tile at each side."""
     height, width = frame.shape
     filled = np.pad(frame, ((0, -height % TILE), (0, -width % TILE)), mode="symmetric")
     rows, columns = filled.shape[0] // TILE, filled.shape[1] // TILE
     tiles = filled.reshape(rows, TILE, columns, TILE).swapaxes(1, 2).reshape(rows, columns, -1)
     wide = np.pad(np.median(tiles, axis=2), 3, mode="reflect", reflect_type="odd")
-    wider = ndimage.median_filter(wide, size=5)[2:-2, 2:-2]
-    return _between(_between(wider, rows, height).T, columns, width).T
+    smoothed: NDArray[np.floating[Any]] = ndimage.median_filter(wide, size=5)[2:-2, 2:-2]
+    return smoothed
 
 
-def _between(wider: NDArray[np.floating[Any]], tiles: int, size: int) -> NDArray[np.float32]:
-    """Interpolate rows of tiles, with one more at each end, at the rows of pixels."""
-    place = (np.arange(size) + 0.5) / TILE + 0.5
+def _level_of(
+    middles: NDArray[np.floating[Any]], rows: slice, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Interpolate the medians of tiles at some rows of pixels."""
+    some = _between(middles, len(middles) - 2, rows)
+    return _between(some.T, middles.shape[1] - 2, slice(0, shape[1])).T
+
+
+def _divided(frame: UInt8Array, level: NDArray[np.float32], flip: np.uint8) -> UInt8Array:
+    """Bring the background to the level of the water; it stays white where it is 0."""
+    scale = (WHITE / np.maximum(level, 1)).astype(np.float32)
+    pixels = kernels.correct_frame(np.ascontiguousarray(frame), scale, flip)
+    pixels[level < 1] = 255
+    return pixels
+
+
+def _between(wider: NDArray[np.floating[Any]], tiles: int, rows: slice) -> NDArray[np.float32]:
+    """Interpolate rows of tiles, with one more at each end, at some rows of pixels."""
+    place = (np.arange(rows.start, rows.stop) + 0.5) / TILE + 0.5
     low = np.minimum(place.astype(int), tiles)
     share = (place - low)[:, None]
     return np.asarray((1 - share) * wider[low] + share * wider[low + 1], np.float32)

@@ -66,7 +66,8 @@ def find_objects(
     pixel_height, pixel_width : float, mm
         Size of a pixel across lines and along a line.
     background : array (line, column), uint8, optional
-        Median of the frames around; needed where settings.background is ``neighbours``.
+        Median of the frames around, or the picture that came with the frame; needed where
+        settings.background is ``neighbours`` or ``given``. Nothing is found where it is 0.
     costly : bool
         Measure the costly features too.
     first_line : int
@@ -129,8 +130,8 @@ def features_of(
 def _checked(
     lines: UInt8Array, background: UInt8Array | None, settings: Segmentation
 ) -> UInt8Array:
-    if settings.background == "neighbours" and background is None:
-        raise ValueError("settings.background is 'neighbours', and no background is given")
+    if settings.background in ("neighbours", "given") and background is None:
+        raise ValueError(f"settings.background is {settings.background!r}, and there is none")
     if background is not None and background.shape != lines.shape:
         raise ValueError(f"lines are {lines.shape}, their background is {background.shape}")
     return np.ascontiguousarray(lines, dtype=np.uint8)

@@ -69,6 +69,32 @@ def read_header(path: Path) -> PictureHeader:
             return PictureHeader(picture.height, picture.width)
 
 
+def read_resolution(path: Path) -> float | None:
+    """Read how many dots an inch a picture's header tells, across.
+
+    Returns
+    -------
+    float or None
+        None where it tells none, or one that no scanner has (below 50 or above 20,000).
+
+    Raises
+    ------
+    InputError
+        See `read_header`.
+    """
+    with _damage(path):
+        if path.suffix.lower() in TIFF:
+            with tifffile.TiffFile(path) as tiff:
+                _tiff_header(tiff, path)
+                page: Any = tiff.pages[0]
+                told = page.get_resolution("INCH")[0] if "XResolution" in page.tags else 0.0
+        else:
+            with _pillow(path) as picture:
+                told = picture.info.get("dpi", (0.0,))[0]
+        dots = float(told)
+        return dots if 50 <= dots <= 20_000 else None
+
+
 def read_picture(path: Path) -> UInt8Array:
     """Decode a picture.
 
@@ -133,6 +159,9 @@ def _tiff_header(tiff: tifffile.TiffFile, path: Path) -> PictureHeader:
     _check_depth(path, deep=page.dtype not in (np.dtype(np.uint8), np.dtype(bool)))
     if page.samplesperpixel > 4 or page.imagedepth > 1:
         raise InputError("not a picture of one plane, grey or colour", where=path)
+    ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)]
+    if max(ends, default=0) > path.stat().st_size:
+        raise InputError("the file ends before its pixels do", where=path)
     return PictureHeader(int(page.imagelength), int(page.imagewidth))
 
 

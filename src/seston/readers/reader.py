@@ -132,6 +132,21 @@ class FrameReader(Reader):
             A frame cannot be read.
         """
 
+    def background(self, path: str, index: int) -> UInt8Array | None:  # noqa: ARG002
+        """Give the picture of a frame's background, where the files hold one (``given``).
+
+        Returns
+        -------
+        array (y, x), uint8, or None
+            Of the shape of the frame; 0 where nothing is to be looked for. None: there is none.
+
+        Raises
+        ------
+        InputError
+            It cannot be read.
+        """
+        return None
+
 
 class VignetteReader(Reader):
     """An instrument, or its software, that has cut the objects out of the frames.

@@ -120,7 +120,12 @@ def run_task(
             if own.empty:
                 continue
             level[own.index - task.own[0]] = _levels(stretch, own, pixels)
-            parts.append(_find(stretch, own, pixels, background, settings, costly))
+            try:
+                light = _given(reader, stretch, settings, background)
+            except InputError as error:
+                problems |= dict.fromkeys(own.index, error.what)
+                continue
+            parts.append(_find(stretch, own, pixels, light[1], light[0], costly))
     return _together(numbers.to_numpy(), parts, level, problems, deployment)
 
 
@@ -139,6 +144,22 @@ def _background(
         if len(same) >= FEWEST_FOR_MEDIAN:
             return settings, image.median_background(same)
     return settings.model_copy(update={"background": "level"}), None
+
+
+def _given(
+    reader: FrameReader, frames: pd.DataFrame, settings: Segmentation, background: UInt8Array | None
+) -> tuple[Segmentation, UInt8Array | None]:
+    """Give the background that comes with a frame, or the frame's own level if none does."""
+    if settings.background != "given":
+        return settings, background
+    frame = frames.iloc[0]
+    picture = reader.background(str(frame["path"]), int(frame["index_in_file"]))
+    if picture is None:
+        return settings.model_copy(update={"background": "level"}), None
+    expected = (int(frames["height"].sum()), int(frame["width"]))
+    if picture.shape != expected:
+        raise InputError(f"its background is {picture.shape}, not {expected}")
+    return settings, picture
 
 
 def _continuous(frames: pd.DataFrame) -> Iterator[pd.DataFrame]:
