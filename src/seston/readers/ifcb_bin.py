@@ -7,6 +7,7 @@ the year) and ``D20130526T095207_IFCB013`` (second).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _SECOND = re.compile(r"D(?P<time>\d{8}T\d{6})_IFCB(?P<instrument>\d+)$")
 
 #: What is read of a row, and the place of it where no header says otherwise.
 _NAMES = ("trigger", "time", "open", "x", "y", "width", "height", "start", "runtime", "inhibit")
+_NEEDED = ("trigger", "time", "x", "y", "width", "height", "start")
 _FIRST_PLACES = {"trigger": 0, "open": 7, "time": 8, "x": 9, "y": 10, "width": 11, "height": 12,
                  "start": 13}  # fmt: skip
 _SECOND_PLACES = {"trigger": 0, "time": 1, "x": 13, "y": 14, "width": 15, "height": 16,
@@ -157,13 +159,13 @@ def read_rows(path: Path, header: Mapping[str, str], generation: int) -> Rows:
     Raises
     ------
     InputError
-        The file cannot be read, is too large, or its columns are not known.
+        The file cannot be read, or is too large.
     """
     content = _content(path, _MAX_BYTES)
     if content.count(b"\n") + content.count(b"\r") > 2 * _MAX_ROWS:
         raise InputError(f"holds more than {_MAX_ROWS:,} rows: not those of a bin", where=path)
     lines = [line for line in content.splitlines() if line.strip()]
-    places, columns = _places(header, generation, path)
+    places, columns = _places(header, generation)
     values = np.full((len(lines), len(_NAMES)), np.nan)
     target = [_NAMES.index(name) for name in places]
     right = np.array([line.rstrip(b", \t").count(b",") for line in lines], int) == columns - 1
@@ -181,7 +183,7 @@ def read_rows(path: Path, header: Mapping[str, str], generation: int) -> Rows:
 def _content(path: Path, most: int) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=path) from None
     if len(content) > most:
@@ -189,23 +191,15 @@ def _content(path: Path, most: int) -> bytes:
     return content
 
 
-def _places(header: Mapping[str, str], generation: int, path: Path) -> tuple[dict[str, int], int]:
+def _places(header: Mapping[str, str], generation: int) -> tuple[dict[str, int], int]:
     """Say which column holds what, and how many columns there are."""
     if generation == 1:
         return _FIRST_PLACES, 15
     told = header.get("adcfileformat", "")
-    if not told:
-        return _SECOND_PLACES, 24
     names = [re.sub(r"[^a-z]", "", name.lower()) for name in told.split(",")]
     places = {_FORMAT[name]: i for i, name in enumerate(names) if name in _FORMAT}
-    missing = [name for name in ("trigger", "time", "x", "y", "width", "height", "start")
-               if name not in places]  # fmt: skip
-    if missing:
-        raise InputError(
-            f"`ADCFileFormat` of the header names no column for {missing[0]}",
-            where=path.with_suffix(".hdr"),
-        )
-    return places, len(names)
+    # A header that is cut names some columns only: then they are where they usually are.
+    return (places, len(names)) if set(_NEEDED) <= set(places) else (_SECOND_PLACES, 24)
 
 
 def _numbers(lines: Sequence[bytes], right: NDArray[np.bool_], places: Sequence[int]) -> Float:

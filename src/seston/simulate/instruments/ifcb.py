@@ -130,7 +130,9 @@ def _cut(
         pixels = _expose(portrait, rng)
         top, left = (int(rng.integers(side - length)) for side, length in
                      zip(_CAMERA, pixels.shape, strict=True))  # fmt: skip
-        name = f"{_sample(number)}_{len(rois) + 1:05d}"
+        # A ROI's number is that of its row, and triggers without any have rows too.
+        row = places[i] + 1 + len(rois) - len({roi.trigger for roi in rois} - {places[i]})
+        name = f"{_sample(number)}_{row:05d}"
         told[i] = (name, top, left, int(portrait.mask.sum()))
         rois += _rois(places[i], top, left, pixels, portrait, split=number == 0)
     return rois, [told[i] for i in range(len(own))]
