@@ -1,8 +1,8 @@
 """CytoSense: measurements of a mooring as Cyz2Json writes them, without real pulse shapes.
 
 Images are taken of every particle of a rare set and of some of a common one, so that only weighted
-images tell concentrations. Truth holds the particles with an image only as objects, but all of
-them in the concentrations.
+images tell concentrations. The objects of the truth are the particles with an image, its expected
+concentrations those of all.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _measurement(
 ) -> tuple[dict[str, Any], list[Individual], dict[str, list[object]]]:
     """Give the JSON of a measurement, who has an image, and where each of these is."""
     common = [LABELS[one.kind] == _COMMON for one in own]
-    number = np.cumsum(common)
+    number = np.cumsum(common).tolist()
     has = [not c or n % _EVERY == 1 for c, n in zip(common, number, strict=True)]
     chosen = [replace(one) for one, yes in zip(own, has, strict=True) if yes]
     particles = [_particle(i, yes, ["common" if c else "rare"])
