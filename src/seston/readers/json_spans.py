@@ -29,6 +29,7 @@ _BRACKET = re.compile(
 )
 _KEY = re.compile(rb'"((?:[^"\\]|\\.){1,200})"\s*:\s*$')
 _KEY_REACH = 512
+_BRACE = ord("{")
 
 #: First byte and byte after the last.
 Span = tuple[int, int]
@@ -142,9 +143,14 @@ class _Search:
                 elif len(stack) > MAX_DEPTH:
                     raise InputError(f"nested more than {MAX_DEPTH} deep", where=self._path)
             else:
-                if not stack or (stack.pop() == 0x7B) != (bracket == b"}"):
+                if not stack or (stack.pop() == _BRACE) != (bracket == b"}"):
                     raise InputError("brackets do not match: not JSON", where=self._path)
-                if len(stack) == 2 and key in self._arrays and bracket == b"}":
+                if (
+                    len(stack) == 2
+                    and stack[1] != _BRACE
+                    and bracket == b"}"
+                    and key in self._arrays
+                ):
                     self._add(key, element_start, place + 1)
                 elif len(stack) == 1:
                     self._values[key] = value_start, place + 1
