@@ -69,6 +69,15 @@ def real(shared_data, open_reader):
     return open_reader(shared_data("raw/ifcb"), "ifcb")
 
 
+def test_the_size_of_a_pixel_is_warned_of_unless_campaigns_csv_tells_it(shared_data, open_reader):
+    warned = open_reader(shared_data("raw/ifcb"), "ifcb").frames()
+    assert "do not tell the size of a pixel" in warned["problem"].iloc[0]
+    assert (warned["usable"] == 1).all()
+    told = open_reader(shared_data("raw/ifcb"), "ifcb", pixel_width_mm=1 / 2770).frames()
+    assert set(told["problem"]) == {""}
+    assert told["pixel_height"].iloc[0] == pytest.approx(0.000361, abs=1e-6)
+
+
 def test_the_real_bin_has_six_rois_of_which_two_are_one_object(real):
     frames = real.frames()
     assert len(frames) == 6, "triggers: ROIs 3 and 4 are of one"

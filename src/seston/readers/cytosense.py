@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,10 @@ class CytoSense(VignetteReader):
     @classmethod
     def can_open(cls, path: Path) -> bool:
         """Look into the first JSON files for the keys of a measurement."""
-        some = sorted(path.glob("*.json")) if path.is_dir() else [path]
-        return any(_looks_right(p) for p in some[:_LOOKED_AT] if p.suffix.lower() in _SUFFIXES)
+        if not path.is_dir():
+            return path.suffix.lower() in _SUFFIXES and _looks_right(path)
+        some = islice(chain(path.glob("*.json"), path.glob("*/*.json")), _LOOKED_AT)
+        return any(_looks_right(p) for p in some)
 
     def files(self) -> list[Path]:
         """Give the measurements in the order of their names."""

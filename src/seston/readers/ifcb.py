@@ -126,12 +126,6 @@ class Ifcb(VignetteReader):
         """Read the tables; see `Reader.environment`."""
         read = [tables.read(path) for path in self.environment_files()]
         problems = [problem for _, found in read for problem in found]
-        if self.deployment.pixel_width_mm is None and self.optics.pixel_width_mm is not None:
-            problems.append(
-                "the files of an IFCB do not tell the size of a pixel: "
-                f"{self.optics.pixel_width_mm * 1e3:.4g} um is taken (newer instruments have "
-                "0.361), fill pixel_width_mm of campaigns.csv"
-            )
         return environment.assemble([table.drop(columns="file", errors="ignore")
                                      for table, _ in read], problems)  # fmt: skip
 
@@ -154,6 +148,13 @@ class Ifcb(VignetteReader):
                 cure="Fill its column pixel_width_mm, or set it for the instrument in config.yaml.",
             )
         return width, self.optics.pixel_height_mm or width
+
+    def _pixel_note(self) -> str:
+        return (
+            "the files of an IFCB do not tell the size of a pixel: that of the settings is taken, "
+            f"{self._pixel()[0] * 1e3:.4g} um (1/3.4 in older instruments, 1/2.77 in newer), fill "
+            "pixel_width_mm of campaigns.csv"
+        )
 
     def _list(self, path: Path, problem: str) -> Mapping[str, NDArray[Any]]:
         """Give the columns of a bin's triggers."""
@@ -178,6 +179,9 @@ class Ifcb(VignetteReader):
         said = "the imaged volume is not known: neither header nor rows tell it, and " \
                "imaged_volume_l (of a bin) of campaigns.csv is empty"  # fmt: skip
         done["problem"] = np.where(unknown, said, own)
+        if self.deployment.pixel_width_mm is None:
+            first = str(done.loc[0, "problem"])
+            done.loc[0, "problem"] = ", ".join([*([first] if first else []), self._pixel_note()])
         return done
 
     def _vignette(self, found: _Bin, content: NDArray[np.uint8], parts: list[int]) -> Vignette:
@@ -349,6 +353,6 @@ def _map(path: Path) -> NDArray[np.uint8]:
     try:
         if not path.exists() or not path.stat().st_size:
             return np.empty(0, np.uint8)
-        return np.memmap(path, np.uint8, "r")
+        return np.memmap(path, np.uint8, "r").view(np.ndarray)  # slices of a memmap are slow
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}", where=path) from None

@@ -102,6 +102,10 @@ def _overlap(found: Boxes, a: int, b: int) -> bool:
 
 def box(found: Boxes, parts: list[int]) -> tuple[int, int, int, int]:
     """Give top, left, height and width of the box around some ROIs."""
+    if len(parts) == 1:
+        row = parts[0]
+        sides = (found.top[row], found.left[row], found.height[row], found.width[row])
+        return int(sides[0]), int(sides[1]), int(sides[2]), int(sides[3])
     top, left = int(found.top[parts].min()), int(found.left[parts].min())
     bottom = int((found.top[parts] + found.height[parts]).max())
     right = int((found.left[parts] + found.width[parts]).max())
