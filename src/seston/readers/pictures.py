@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 TIFF = frozenset({".tif", ".tiff"})
 #: Larger pictures are refused before any memory is taken: 512 Mpx, a scan of 2400 dpi has 330.
 MAX_PIXELS = 1 << 29
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP")  # others of Pillow's are not pictures of instruments
 _DEEP = ("I", "F")  # Pillow's modes of 16 and 32 bits: I;16, I;16B, I, F
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 #: What libraries raise on files that are cut or damaged.
@@ -37,8 +39,8 @@ class PictureHeader:
     width: int
 
 
-def check_size(path: Path, height: int, width: int) -> None:
-    """Refuse a picture without pixels, or larger than `MAX_PIXELS`.
+def check_size(path: Path, height: int, width: int, most: int = MAX_PIXELS) -> None:
+    """Refuse a picture without pixels, or with more than `most`.
 
     Raises
     ------
@@ -47,9 +49,9 @@ def check_size(path: Path, height: int, width: int) -> None:
     """
     if height < 1 or width < 1:
         raise InputError(f"claims a size of {height} x {width} pixels", where=path)
-    if height * width > MAX_PIXELS:
+    if height * width > most:
         raise InputError(
-            f"claims a size of {height} x {width} pixels, more than {MAX_PIXELS}", where=path
+            f"claims a size of {height} x {width} pixels, more than {most}", where=path
         )
 
 
@@ -117,6 +119,33 @@ def read_picture(path: Path) -> UInt8Array:
             return np.array(picture.convert("L"), np.uint8)
 
 
+def decode_picture(content: bytes, where: Path, most: int = MAX_PIXELS) -> UInt8Array:
+    """Decode a picture that lies within another file.
+
+    Parameters
+    ----------
+    content : bytes
+        A whole JPEG, PNG, BMP or TIFF.
+    where : Path
+        The file that it lies in.
+    most : int
+        Larger pictures are refused, pixels.
+
+    Returns
+    -------
+    array (y, x), uint8
+        See `read_picture`.
+
+    Raises
+    ------
+    InputError
+        See `read_picture`.
+    """
+    with _damage(where), _pillow(where, BytesIO(content)) as picture:
+        check_size(where, picture.height, picture.width, most)
+        return np.array(picture.convert("L"), np.uint8)
+
+
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
     """Turn whatever a library makes of a damaged file into one error that names it."""
@@ -133,22 +162,22 @@ def _damage(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _pillow(path: Path) -> Iterator[Image.Image]:
+def _pillow(path: Path, content: BytesIO | None = None) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)
-        with _opened(path) as picture:
+        with _opened(content or path) as picture:
             check_size(path, picture.height, picture.width)
             _check_depth(path, deep=picture.mode.startswith(_DEEP))
             yield picture
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(source: Path | BytesIO) -> Image.Image:
     """Open a picture whatever size it claims: `check_size` is the judge, and nothing is decoded."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
-        return Image.open(path)
+        return Image.open(source, formats=_FORMATS)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
