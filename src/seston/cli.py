@@ -266,3 +266,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{type(error).__name__}: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)

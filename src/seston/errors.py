@@ -55,5 +55,9 @@ class SpaceError(StoreError):
     """The disk is full."""
 
 
+class WorkerError(SestonError):
+    """Processes that work for a stage die."""
+
+
 class ModelError(SestonError):
     """A classifier's files are missing, damaged or do not fit."""
