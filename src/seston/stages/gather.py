@@ -54,9 +54,9 @@ def gather(campaign: Campaign, client: Client) -> None:
     SpaceError
         The disk is full.
     """
-    pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
-    positions = Positions(campaign)
     with new_folder(campaign.objects) as draft:
+        pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
+        positions = Positions(campaign)
         taxa = _taxa(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from seston.campaign import Campaign, Shard
-from seston.config import Deployment
+from seston.config import Deployment, check_paths
 from seston.errors import InputError
 from seston.stages import manifest
-from seston.store import new_folder, write_dataset
+from seston.store import fill_store, new_folder
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,14 @@ def ingest(campaign: Campaign) -> None:
 
     Raises
     ------
+    ConfigError
+        A folder or an environment file does not exist.
     ClockError
         Files of a deployment claim the same time.
     InputError
         A log cannot be read, or no frame of the campaign is usable.
     """
+    check_paths(list(campaign.deployments))
     with new_folder(campaign.manifest) as draft:
         usable = sum(_ingest_deployment(campaign, one, draft) for one in campaign.deployments)
         if not usable:
@@ -43,7 +46,7 @@ def _ingest_deployment(campaign: Campaign, deployment: Deployment, draft: Path) 
     for shard in shards:
         manifest.write_frames(_frames_of(frames, shard), manifest.frames_file(draft, shard.name))
     environment = reader.environment()
-    write_dataset(environment, manifest.environment_store(draft, deployment.deployment))
+    fill_store(manifest.environment_store(draft, deployment.deployment), environment)
     _report(deployment, frames, len(shards), environment.sizes.get("time", 0))
     return int(frames["usable"].sum())
 

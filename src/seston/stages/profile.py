@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 import zarr
 from distributed import Client
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import Positions
 from seston.stages.provenance import attributes
-from seston.store import open_group, read_column, read_feature, write_dataset
+from seston.store import fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
 
@@ -44,6 +45,11 @@ def profile(campaign: Campaign, client: Client) -> None:
     SpaceError
         The disk is full.
     """
+    with new_folder(campaign.profiles) as draft:  # first: what a waiting job reads is up to date
+        fill_store(draft, _profiles(campaign, client))
+
+
+def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     objects = open_group(campaign.objects)
     names = [d.deployment for d in campaign.deployments]
     pieces = water.cut(objects, names)
@@ -58,9 +64,10 @@ def profile(campaign: Campaign, client: Client) -> None:
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where})
     dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
-    title = f"{campaign.config.publication.title}: profiles"
-    write_dataset(dataset.assign_attrs(attributes(campaign, title)), campaign.profiles)
     _tell(campaign, bins, sums, pieces)
+    return dataset.assign_attrs(
+        attributes(campaign, f"{campaign.config.publication.title}: profiles")
+    )
 
 
 def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:

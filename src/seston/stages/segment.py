@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from seston import cluster
 from seston.campaign import Campaign, Shard
 from seston.progress import progress
 from seston.stages import manifest
-from seston.stages.windows import Found, plan_tasks, run_task
+from seston.stages.windows import Found, Task, plan_tasks, run_task
 from seston.store import new_objects
 
 
@@ -28,8 +29,22 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
     SpaceError
         The disk is full.
     """
+    target = campaign.shard_folder(shard.name) / "objects.zarr"
+    with new_objects(target) as (_, writer):
+        frames = manifest.read_frames(campaign, shard.name)
+        account = _Account(frames)
+        with progress(f"segment {campaign.name}/{shard.name}", len(frames), "frames") as shown:
+            for found in cluster.stream(client, *_work(campaign, shard)):
+                rows = account.add(found)
+                writer.append({**found.columns, "frame": rows}, found.pixels)
+                shown.advance(len(found.level), len(found.columns["object_id"]))
+            shown.advance(len(frames) - shown.done)  # unusable frames are in no task
+        writer.close(account.frame_variables(), account.attributes())
+
+
+def _work(campaign: Campaign, shard: Shard) -> tuple[Callable[[Task], Found], list[tuple[Task]]]:
+    """Give what the workers do, and with what."""
     settings = campaign.instrument(shard.deployment).segmentation
-    tasks = list(plan_tasks(campaign, shard, settings))
     work = partial(
         run_task,
         reader=campaign.reader(shard.deployment),
@@ -37,19 +52,7 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
         costly=campaign.config.features == "all",
         deployment=campaign.deployment_index(shard.deployment.deployment),
     )
-    frames = manifest.read_frames(campaign, shard.name)
-    title = f"segment {campaign.name}/{shard.name}"
-    with (
-        new_objects(campaign.shard_folder(shard.name) / "objects.zarr") as (_, writer),
-        progress(title, len(frames), "frames") as shown,
-    ):
-        account = _Account(frames)
-        for found in cluster.stream(client, work, ((task,) for task in tasks)):
-            rows = account.add(found)
-            writer.append({**found.columns, "frame": rows}, found.pixels)
-            shown.advance(len(found.level), len(found.columns["object_id"]))
-        shown.advance(len(frames) - shown.done)  # unusable frames are in no task
-        writer.close(account.frame_variables(), account.attributes())
+    return work, [(task,) for task in plan_tasks(campaign, shard, settings)]
 
 
 class _Account:

@@ -10,9 +10,10 @@ from seston.store.objects import (
     read_feature,
     read_vignettes,
 )
-from seston.store.profiles import write_dataset
+from seston.store.profiles import fill_store, write_dataset
 
 __all__ = [
+    "fill_store",
     "new_file",
     "new_folder",
     "new_objects",

@@ -25,13 +25,20 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     SpaceError
         The disk is full.
     """
-    with new_folder(path) as draft, warnings.catch_warnings():
+    with new_folder(path) as draft:
+        fill_store(draft, dataset)
+
+
+def fill_store(folder: Path, dataset: xr.Dataset) -> None:
+    """Write a dataset into a folder inside one that `new_folder` gave; see `write_dataset`."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # consolidated metadata and text in Zarr v3
+        folder.mkdir(parents=True, exist_ok=True)
         plain = dataset.drop_encoding()
         plain.to_zarr(
-            draft, mode="w", consolidated=False, zarr_format=3, encoding=_encodings(plain)
+            folder, mode="w", consolidated=False, zarr_format=3, encoding=_encodings(plain)
         )
-        consolidate(draft)
+        consolidate(folder)
 
 
 def _encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
