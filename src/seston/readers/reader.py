@@ -80,7 +80,9 @@ class Reader(ABC):
         Raises
         ------
         InputError
-            A frame cannot be read.
+            A frame cannot be read: it is left out and counted.
+        AccessError
+            The file cannot be reached: the stage ends.
         """
 
     @abstractmethod
