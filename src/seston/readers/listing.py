@@ -201,6 +201,12 @@ def _spoil(frames: pd.DataFrame, rows: NDArray[np.bool_], problem: str) -> None:
     frames.loc[rows, "usable"] = 0
 
 
+def _note(frames: pd.DataFrame, rows: NDArray[np.bool_], note: str) -> None:
+    """Say what is doubtful of rows that are usable all the same."""
+    rows = rows & (frames["usable"] == 1).to_numpy()
+    frames.loc[rows, "problem"] = [f"{p}; {note}" if p else note for p in frames["problem"][rows]]
+
+
 def _drop_overlaps(frames: pd.DataFrame, interval: float, ingest: Ingest) -> None:
     """Refuse, or leave out, files that start before the one before them ends."""
     timed = frames[frames["time"].notna()]
@@ -260,6 +266,7 @@ def _add_pixel_height(
     _spoil(frames, slow & np.isnan(speeds), "the speed is not known, so no pixel has a length")
     _spoil(frames, slow, f"slower than {SLOWEST_M_S:g} m/s: lines show the same water again")
     frames["pixel_height"] = np.where(slow, np.nan, speeds * interval * 1000)
+    _note(frames, np.isnan(known), f"the speed is not logged: taken as {usual:g} m/s")
 
 
 def _steps(frames: pd.DataFrame) -> NDArray[np.int64]:
@@ -280,8 +287,7 @@ def _slab_volume(frames: pd.DataFrame, optics: Optics) -> pd.Series[float]:
 
 def _finish(frames: pd.DataFrame, deployment: str, volume: pd.Series[float]) -> pd.DataFrame:
     frames["imaged_volume"] = volume
-    unknown = (frames["usable"] == 1) & volume.isna()
-    frames.loc[unknown, "problem"] = "the imaged volume is not known"
+    _note(frames, volume.isna().to_numpy(), "the imaged volume is not known")
     frames["deployment"] = deployment
     several = frames["path"].duplicated(keep=False)
     number = "#" + frames["index_in_file"].astype(str).str.zfill(4)

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 from seston.campaign import Campaign, Shard
 from seston.config import Deployment, check_paths
@@ -47,7 +48,7 @@ def _ingest_deployment(campaign: Campaign, deployment: Deployment, draft: Path) 
         manifest.write_frames(_frames_of(frames, shard), manifest.frames_file(draft, shard.name))
     environment = reader.environment()
     fill_store(manifest.environment_store(draft, deployment.deployment), environment)
-    _report(deployment, frames, len(shards), environment.sizes.get("time", 0))
+    _report(deployment, frames, len(shards), environment)
     return int(frames["usable"].sum())
 
 
@@ -55,7 +56,10 @@ def _frames_of(frames: pd.DataFrame, shard: Shard) -> pd.DataFrame:
     return frames[frames["path"].isin([file.as_posix() for file in shard.files])]
 
 
-def _report(deployment: Deployment, frames: pd.DataFrame, shards: int, records: int) -> None:
+def _report(
+    deployment: Deployment, frames: pd.DataFrame, shards: int, environment: xr.Dataset
+) -> None:
+    records = environment.sizes.get("time", 0)
     log.info(
         "ingest %s: %d frames in %d shards, %d records of the environment",
         deployment.deployment, len(frames), shards, records,
@@ -66,6 +70,9 @@ def _report(deployment: Deployment, frames: pd.DataFrame, shards: int, records: 
             "unless campaigns.csv tells them",
             deployment.deployment,
         )
+    for problem in environment.attrs.get("problems", "").split("; "):
+        if problem:
+            log.warning("%s: %s", deployment.deployment, problem)
     problems = frames.loc[frames["problem"] != "", "problem"].value_counts()
     for problem, count in problems.items():
         log.warning("%s: %d frames: %s", deployment.deployment, count, problem)

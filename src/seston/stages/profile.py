@@ -65,9 +65,15 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where})
     dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
     _tell(campaign, bins, sums, pieces)
-    return dataset.assign_attrs(
-        attributes(campaign, f"{campaign.config.publication.title}: profiles")
-    )
+    title = f"{campaign.config.publication.title}: profiles"
+    return dataset.assign_attrs(attributes(campaign, title) | _log_problems(environments, names))
+
+
+def _log_problems(environments: list[xr.Dataset], names: list[str]) -> dict[str, str]:
+    """Say what was wrong in the logs of each deployment, if anything was."""
+    pairs = zip(names, environments, strict=True)
+    said = [f"{name}: {e.attrs['problems']}" for name, e in pairs if e.attrs.get("problems")]
+    return {"log_problems": "; ".join(said)} if said else {}
 
 
 def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
