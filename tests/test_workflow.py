@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -155,27 +156,74 @@ def test_without_ctd_and_model_there_are_still_objects_counts_and_a_report(copy:
     assert "No CTD" in (copy / "results/bare/report.html").read_text()
 
 
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the workflow anew, without the logs of runs before."""
+    shutil.rmtree(folder / "logs", ignore_errors=True)
+    return subprocess.Popen(
+        _snakemake(folder), cwd=folder, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def wait_for(what: Callable[[], object], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def jobs(folder: Path) -> list[int]:
+    """Processes that work for the workflow of a folder, the workers of its commands too."""
+    mine = f"SESTON_CONFIG={folder / 'config.yaml'}".encode()
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mine in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
+    return found
+
+
+#: Logs whose appearance says that a rule has begun: one kill in each.
+BEGINNINGS = ("simulate.log", "segment/*.log", "classify/*.log", "gather.log", "profile.log")
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(
     campaign: Path, tmp_path: Path
 ) -> None:
-    expected = content(campaign / "results")
     folder = _prepare(tmp_path)
     rng = np.random.default_rng(11)
-    for pause in rng.uniform(3, 25, 5):
-        process = subprocess.Popen(
-            _snakemake(folder), cwd=folder, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(pause)
+    for log in BEGINNINGS:
+        process = start(folder)
+        wait_for(lambda log=log: list(folder.glob(f"logs/tow/{log}")), 300)
+        time.sleep(rng.uniform(0, 6))
+        assert process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        wait_for(lambda: not jobs(folder), 10)  # workers end with their command
         run(folder, "--unlock")
     run(folder)
-    found = content(folder / "results")
-    assert {n: h for n, h in found.items() if "/shards/" not in n} == {
-        n: h for n, h in expected.items() if "/shards/" not in n
-    }
+    for part in ("data", "results"):
+        assert content(folder / part) == content(campaign / part)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("log", ["segment/*.log", "gather.log"])
+def test_a_job_that_outlives_the_workflow_and_the_job_of_the_next_do_no_harm_to_each_other(
+    copy: Path, log: str
+) -> None:
+    before = content(copy / "results")
+    shutil.rmtree(copy / "results/tow/shards/a-0001/objects.zarr")
+    process = start(copy)
+    wait_for(lambda: list(copy.glob(f"logs/tow/{log}")), 100)
+    time.sleep(2)
+    process.kill()  # snakemake alone
+    process.wait()
+    assert jobs(copy)
+    run(copy, "--unlock")
+    run(copy)
+    wait_for(lambda: not jobs(copy), 10)
+    assert content(copy / "results") == before
 
 
 @pytest.fixture
