@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seston.ecology import poisson_interval
 from seston.plot import reasons
-from seston.store import open_dataset
+from seston.store import damage_explained, open_dataset
 from seston.variables import OBJECTS
 
 _FRAME = "frame_"
@@ -23,7 +23,7 @@ WATER = ("temperature", "salinity", "fluorescence", "oxygen")
 
 def frames(objects: Path) -> pd.DataFrame:
     """Read the frame variables of an objects dataset, without their prefix: one row a frame."""
-    with open_dataset(objects) as dataset:
+    with open_dataset(objects) as dataset, damage_explained(objects):
         names = [n for n, v in OBJECTS.items() if v.dims == ("frame",) and n in dataset]
         return pd.DataFrame({n.removeprefix(_FRAME): dataset[n].to_numpy() for n in names})
 

@@ -20,7 +20,7 @@ from seston.errors import StoreError
 from seston.progress import progress
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
-from seston.store import arrays, new_folder, objects, open_group
+from seston.store import arrays, check_whole, new_folder, objects, open_group
 from seston.store.gather import Source, plan_copies, regions
 from seston.variables import OBJECTS, PROFILES
 
@@ -71,8 +71,11 @@ def gather(campaign: Campaign, client: Client) -> None:
 def _piece(campaign: Campaign, shard: str) -> Piece:
     folder = campaign.shard_folder(shard)
     group = open_group(folder / "objects.zarr")
+    check_whole(folder / "objects.zarr")
     scores = folder / "scores.zarr" if campaign.config.classification else None
     rows = objects.length(group, "object_id")
+    if scores:
+        check_whole(scores)
     if scores and objects.length(open_group(scores), "scores") != rows:
         raise StoreError(
             f"has not the {rows} rows of the shard's objects",

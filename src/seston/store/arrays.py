@@ -3,6 +3,10 @@
 Chunks are what a reader fetches, shards are what a writer writes (one file each). Two
 processes must never write into one shard: that loses bytes without an error. `write_region`
 therefore refuses a region that is not made of whole shards.
+
+Zarr reads a file that is gone as fill values, and has no checksum of its own. So every shard is
+written, also where it holds nothing but fill values, and every chunk carries a checksum: what
+was lost or changed on the disk is found (see `store.damage`).
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import ZstdCodec
 
 from seston.errors import StoreError
 from seston.variables import TIME_UNITS, Variable
@@ -26,14 +30,17 @@ ROWS_PER_CHUNK = 1 << 14
 ROWS_PER_SHARD = 1 << 18
 BYTES_PER_CHUNK = 1 << 20
 BYTES_PER_SHARD = 1 << 26
-_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-_BYTES_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle")
+#: Not Blosc, and not the codec crc32c: of a part of a chunk, these decode the part alone, and
+#: nothing compares the checksum.
+CODEC = ZstdCodec(level=1, checksum=True)
+_WRITE_ALL: Any = {"write_empty_chunks": True}
 
 
 @contextmanager
 def fast_codecs() -> Iterator[None]:
     """Read and write through the compiled codec pipeline while the block runs."""
-    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+    pipeline = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
+    with zarr.config.set(pipeline | {f"array.{key}": value for key, value in _WRITE_ALL.items()}):
         yield
 
 
@@ -64,7 +71,8 @@ def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zar
             dtype="int64" if is_time else variable.dtype,
             chunks=(_chunk_rows(variable), *rest),
             shards=(shard_rows(variable), *rest),
-            compressors=_BYTES_CODEC if variable.dims == ("byte",) else _CODEC,
+            compressors=CODEC,
+            config=_WRITE_ALL,
             dimension_names=variable.dims,
             fill_value=_stored_fill(variable),
             attributes=attributes,
@@ -115,7 +123,8 @@ def create_labels(group: zarr.Group, variable: Variable, labels: list[str]) -> N
             dtype="str",
             dimension_names=variable.dims,
             attributes=variable.attrs,
-            compressors=None,
+            compressors=CODEC,
+            config=_WRITE_ALL,
         )
         if labels:
             array[:] = np.array(labels, dtype=np.dtypes.StringDType())

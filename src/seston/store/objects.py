@@ -32,6 +32,7 @@ from seston.store.arrays import (
     fast_codecs,
     stored,
 )
+from seston.store.damage import CURE, check_whole, damage_explained
 from seston.variables import OBJECTS, PROFILES
 
 #: Columns that segmentation knows; the gather adds position, scores and taxa.
@@ -120,12 +121,8 @@ def open_group(path: Path) -> zarr.Group:
     StoreError
         There is none, or it is damaged.
     """
-    try:
+    with _absence_explained(path), damage_explained(path):
         return zarr.open_group(path, mode="r")
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"no dataset to read ({error})", where=path, cure="Run the workflow again."
-        ) from error
 
 
 def open_dataset(path: Path) -> xr.Dataset:
@@ -136,27 +133,49 @@ def open_dataset(path: Path) -> xr.Dataset:
     StoreError
         There is none, or it is damaged.
     """
-    try:
+    with _absence_explained(path), damage_explained(path):
+        check_whole(path)
         dataset: xr.Dataset = xr.open_zarr(path, chunks=None)
         return dataset
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"no dataset to read ({error})", where=path, cure="Run the workflow again."
-        ) from error
+
+
+def load_dataset(path: Path) -> xr.Dataset:
+    """Read a store that fits in memory.
+
+    Raises
+    ------
+    StoreError
+        There is none, or it is damaged.
+    """
+    with open_dataset(path) as dataset, damage_explained(path):
+        return dataset.load()
+
+
+@contextmanager
+def _absence_explained(path: Path) -> Iterator[None]:
+    if not path.exists():
+        raise StoreError("there is no such dataset", where=path, cure="Run the workflow first.")
+    yield
 
 
 def read_column(group: zarr.Group, name: str, rows: slice | None = None) -> NDArray[Any]:
     """Read one column, or a range of its rows; times come as datetime64[ns]."""
     array = _array(group, name)
-    with fast_codecs():
+    with fast_codecs(), damage_explained(place_of(group)):
         values = np.asarray(array[rows if rows is not None else slice(None)])
     return values.view("datetime64[ns]") if OBJECTS[name].dtype.startswith("date") else values
+
+
+def place_of(group: zarr.Group) -> Path:
+    """Where a group lies on disk."""
+    root: Path = group.store.root  # type: ignore[attr-defined]
+    return root / group.path
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     found = group.get(name)
     if not isinstance(found, zarr.Array):
-        raise StoreError(f"has no array {name!r}", where=str(group.store_path))
+        raise StoreError(f"has no array {name!r}", where=place_of(group), cure=CURE)
     return found
 
 
@@ -167,7 +186,8 @@ def length(group: zarr.Group, name: str) -> int:
 
 def read_labels(group: zarr.Group, name: str) -> list[str]:
     """Read a short array of texts."""
-    return [str(label) for label in np.asarray(_array(group, name)[:])]
+    with damage_explained(place_of(group)):
+        return [str(label) for label in np.asarray(_array(group, name)[:])]
 
 
 def read_feature(group: zarr.Group, name: str, rows: slice) -> NDArray[np.float32]:
@@ -200,7 +220,7 @@ def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8
     heights, widths = bottom - top, right - left
     sizes = heights.astype(np.int64) * widths
     first = int(start[0])
-    with fast_codecs():
+    with fast_codecs(), damage_explained(place_of(group)):
         pixels = np.asarray(_array(group, "vignettes/pixels")[first : int(start[-1] + sizes[-1])])
     offsets = start - first
     return [

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from seston.atomic import new_folder
-from seston.store.arrays import consolidate
+from seston.store.arrays import CODEC, consolidate
 from seston.variables import TIME_UNITS
 
 
@@ -36,7 +36,12 @@ def fill_store(folder: Path, dataset: xr.Dataset) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         plain = dataset.drop_encoding()
         plain.to_zarr(
-            folder, mode="w", consolidated=False, zarr_format=3, encoding=_encodings(plain)
+            folder,
+            mode="w",
+            consolidated=False,
+            zarr_format=3,
+            encoding=_encodings(plain),
+            write_empty_chunks=True,
         )
         consolidate(folder)
 
@@ -47,7 +52,10 @@ def _encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def _encoding(variable: xr.Variable) -> dict[str, Any]:
     # One chunk each: these datasets are read whole. Chunks may not be empty.
-    encoding: dict[str, Any] = {"chunks": tuple(max(1, n) for n in variable.shape)}
+    encoding: dict[str, Any] = {
+        "chunks": tuple(max(1, n) for n in variable.shape),
+        "compressors": (CODEC,),
+    }
     if np.issubdtype(variable.dtype, np.datetime64):
         encoding |= {"units": TIME_UNITS, "dtype": "int64", "calendar": "proleptic_gregorian"}
     elif variable.dtype.kind == "f":
