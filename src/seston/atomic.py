@@ -73,6 +73,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     StoreError
         Nothing can be written there.
     """
+    if path.exists() and not path.is_dir():
+        raise StoreError("is a file, not a folder", where=path, cure="Write elsewhere.")
     with _only_writer(path), disk_full_explained(path), _draft_beside(path) as draft:
         yield draft
         draft.chmod(0o777 & ~_umask())
@@ -90,6 +92,8 @@ def new_file(path: Path) -> Iterator[Path]:
     StoreError
         Nothing can be written there.
     """
+    if path.is_dir():
+        raise StoreError("is a folder, not a file", where=path, cure="Write elsewhere.")
     with _only_writer(path), disk_full_explained(path), _draft_beside(path) as folder:
         draft = folder / path.name
         yield draft

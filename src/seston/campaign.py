@@ -13,8 +13,9 @@ from pathlib import Path
 
 import seston
 from seston import config as cfg
+from seston.deployments import load_deployments
 from seston.errors import ConfigError
-from seston.readers import Reader, open_deployment
+from seston.readers import Reader, instruments, open_deployment
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,21 @@ def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, 
     """
     config = cfg.load_config(config_path)
     by_name: dict[str, list[cfg.Deployment]] = {}
-    for deployment in cfg.load_deployments(config):
+    _check_instruments(config, config_path)
+    for deployment in load_deployments(config):
         by_name.setdefault(deployment.campaign, []).append(deployment)
     return {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+
+
+def _check_instruments(config: cfg.Config, config_path: Path | str) -> None:
+    """Refuse changes to an instrument that there is not: they would be without effect."""
+    unknown = sorted(set(config.instruments) - set(instruments()))
+    if unknown:
+        raise ConfigError(
+            f"`instruments.{unknown[0]}`: there is no such instrument",
+            where=config_path,
+            cure=f"There are: {', '.join(instruments())}.",
+        )
 
 
 def load_campaign(config_path: Path | str, name: str) -> Campaign:

@@ -56,10 +56,12 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="SESTON_CONFIG", help="The configuration.")
 ]
 Cores = Annotated[
-    int | None, typer.Option(help="Worker processes; all cores if absent.", show_default=False)
+    int | None,
+    typer.Option(min=1, help="Worker processes; all cores if absent.", show_default=False),
 ]
 Memory = Annotated[
-    int | None, typer.Option(help="Memory of the job, MB; no limit if absent.", show_default=False)
+    int | None,
+    typer.Option(min=1, help="Memory of the job, MB; no limit if absent.", show_default=False),
 ]
 Scheduler = Annotated[
     str | None,

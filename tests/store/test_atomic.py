@@ -133,6 +133,15 @@ def test_without_locks_the_draft_of_another_is_left_alone(
     assert _content(tmp_path / "store") == {"a": "of the second"}
 
 
+def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("x")
+    with pytest.raises(StoreError, match="page: is a file"), new_folder(tmp_path / "page"):
+        pass
+    with pytest.raises(StoreError, match="is a folder"), new_file(tmp_path):
+        pass
+    assert _content(tmp_path) == {"page": "x"}
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file, not a folder")
     with pytest.raises(StoreError, match=r"results/store: cannot be written: .*\n  Look"):

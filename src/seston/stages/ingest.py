@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from seston.campaign import Campaign, Shard
-from seston.config import Deployment, check_paths
+from seston.config import Deployment
+from seston.deployments import check_paths
 from seston.errors import InputError
 from seston.stages import manifest
 from seston.store import fill_store, new_folder
@@ -29,7 +30,7 @@ def ingest(campaign: Campaign) -> None:
     InputError
         A log cannot be read, or no frame of the campaign is usable.
     """
-    check_paths(list(campaign.deployments))
+    check_paths(list(campaign.deployments), campaign.config.campaigns)
     with new_folder(campaign.manifest) as draft:
         usable = sum(_ingest_deployment(campaign, one, draft) for one in campaign.deployments)
         if not usable:

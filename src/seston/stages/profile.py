@@ -22,7 +22,7 @@ from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import Positions
 from seston.stages.provenance import attributes
-from seston.store import fill_store, new_folder, open_group, read_column, read_feature
+from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
 
@@ -51,6 +51,7 @@ def profile(campaign: Campaign, client: Client) -> None:
 
 def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     objects = open_group(campaign.objects)
+    check_whole(campaign.objects)
     names = [d.deployment for d in campaign.deployments]
     pieces = water.cut(objects, names)
     positions = Positions(campaign)
@@ -105,12 +106,21 @@ def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
 def _taxonomy(path: Path | None) -> pd.DataFrame:
     if path is None:
         return pd.DataFrame(columns=list(_TAXON_COLUMNS)).set_index("label")
-    table = pd.read_csv(path)
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot be read ({error})", where=path) from None
     missing = [name for name in _TAXON_COLUMNS if name not in table]
     if missing or table["label"].duplicated().any():
         what = f"lacks the column {missing[0]!r}" if missing else "has a label twice"
         cure = f"Its columns are: {', '.join(_TAXON_COLUMNS)}; one row a label."
         raise ConfigError(what, where=path, cure=cure)
+    for name in ("aphia_id", "plankton", "carbon_mg_mm3"):
+        wrong = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
+        if wrong.any():
+            row = table[wrong].iloc[0]
+            what = f"`{name}` of {row['label']!r} is no number: {row[name]!r}"
+            raise ConfigError(what, where=path, cure="Correct it, or leave the cell empty.")
     return table.set_index("label")
 
 
