@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from distributed import Client
 import tiny
 from seston.campaign import Campaign
 from seston.cluster import connect
-from seston.errors import AccessError, ClockError, ConfigError, InputError
+from seston.errors import AccessError, ClockError, ConfigError, InputError, StoreError
 from seston.simulate.faults import FAULTS, frame_files, log_file
 
 #: Frames of the tiny tow: two bursts of two files of two frames. The log lasts 60 s.
@@ -215,6 +216,40 @@ def test_water_that_went_by_unseen_is_told(sail: Callable[..., Outcome], whole: 
     assert found.problems == []
     assert found.objects.sizes["frame"] == FRAMES - 2
     assert unseen(found.page) > unseen(whole.page)
+
+
+# ----------------------------------------------------------------------------------- our own stores
+def test_a_stage_names_the_store_that_lost_a_file_and_its_cure_gives_the_same_bytes(
+    simulated: Path, tmp_path: Path, client: Client
+) -> None:
+    campaign = tiny.ingest(tiny.prepare(tmp_path, simulated))
+    tiny.segment(campaign, client)
+    tiny.finish(campaign, client)
+    before = tiny.content(campaign.folder)
+    shard = campaign.shard_folder("a-0001") / "objects.zarr"
+    (shard / "left/c/0").unlink()
+    with pytest.raises(StoreError, match="a-0001/objects.zarr: is damaged: of 'left', 0 of 1"):
+        tiny.finish(campaign, client)
+    assert tiny.content(campaign.folder) == {
+        name: content
+        for name, content in before.items()
+        if not name.endswith("0001/objects.zarr/left/c/0")
+    } | {"shards/a-0001/objects.zarr/left/c": ""}
+    shutil.rmtree(shard)
+    tiny.segment(campaign, client)
+    tiny.finish(campaign, client)
+    assert tiny.content(campaign.folder) == before
+
+
+def test_a_list_of_frames_that_is_damaged_is_named(
+    simulated: Path, tmp_path: Path, client: Client
+) -> None:
+    campaign = tiny.ingest(tiny.prepare(tmp_path, simulated))
+    path = campaign.manifest / "frames/a-0000.csv"
+    for text in ("", "number,frame_id\n1,2,3,4\n", path.read_text().replace("512", "tall")):
+        path.write_text(text)
+        with pytest.raises(StoreError, match=r"a-0000.csv: is damaged .*\n.* seston ingest tow"):
+            tiny.segment(campaign, client)
 
 
 # ------------------------------------------------------------------------------------------ logs
