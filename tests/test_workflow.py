@@ -226,29 +226,27 @@ def test_a_job_that_outlives_the_workflow_and_the_job_of_the_next_do_no_harm_to_
     assert content(copy / "results") == before
 
 
-@pytest.fixture
-def damaged(tmp_path: Path) -> Callable[[str, str], str]:
-    """Change the configuration, plan, and give what is said."""
-
-    def plan(old: str, new: str) -> str:
-        folder = _prepare(tmp_path)
-        assert old in CONFIG
-        (folder / "config.yaml").write_text(CONFIG.replace(old, new))
-        done = subprocess.run(
-            _snakemake(folder, "-n"), cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode != 0
-        return done.stdout + done.stderr
-
-    return plan
-
-
-def test_an_unknown_key_stops_the_plan_with_one_clear_line(
-    damaged: Callable[[str, str], str],
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("config.yaml", "bin_size_m: 5", "bin_size: 5", "unknown key `profiles.bin_size`"),
+        ("campaigns.csv", ",isiis,", ",isis,", "unknown instrument 'isis'"),
+        ("campaigns.csv", "tow,a", "other,a", "`path` of deployment 'a' does not exist"),
+        ("campaigns.csv", "\ntow,", "\nbare,b,isiis,config.yaml,\ntow,", "no such folder"),
+    ],
+)
+def test_what_is_wrong_stops_the_plan_with_one_clear_line(
+    tmp_path: Path, name: str, old: str, new: str, said: str
 ) -> None:
-    said = damaged("bin_size_m: 5", "bin_size: 5")
-    assert "unknown key `profiles.bin_size`" in said
-    assert "Traceback" not in said
+    path = _prepare(tmp_path) / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    done = subprocess.run(
+        _snakemake(tmp_path, "-n"), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_plan_of_a_fresh_campaign_and_for_a_cluster_is_shown(tmp_path: Path) -> None:

@@ -141,6 +141,9 @@ def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | N
     for campaign in campaigns.values():
         if campaign.name not in config.simulate.campaigns:
             check_paths(list(campaign.deployments), config.campaigns)
+            _ = (
+                campaign.shards
+            )  # lists the files: Snakemake would tell what is wrong by a traceback
     _check_model(config, path)
     _check_taxonomy(config, path)
     _check_simulations(config, campaigns, path)
