@@ -65,7 +65,7 @@ def gather(campaign: Campaign, client: Client) -> None:
         _write_frames(draft, pieces, positions, campaign)
         title = f"{campaign.config.publication.title}: objects"
         zarr.open_group(draft).attrs.update(attributes(campaign, title) | _dropped(pieces))
-        arrays.consolidate(draft)
+        arrays.finish_store(draft)
 
 
 def _piece(campaign: Campaign, shard: str) -> Piece:

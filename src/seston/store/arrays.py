@@ -4,9 +4,9 @@ Chunks are what a reader fetches, shards are what a writer writes (one file each
 processes must never write into one shard: that loses bytes without an error. `write_region`
 therefore refuses a region that is not made of whole shards.
 
-Zarr reads a file that is gone as fill values, and has no checksum of its own. So every shard is
-written, also where it holds nothing but fill values, and every chunk carries a checksum: what
-was lost or changed on the disk is found (see `store.damage`).
+Zarr reads a file that is gone as fill values, and has no checksum of its own. So every store says
+how many files it has, and every chunk carries a checksum: what was lost or changed on the disk is
+found (see `store.damage`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,14 @@ BYTES_PER_SHARD = 1 << 26
 #: Not Blosc, and not the codec crc32c: of a part of a chunk, these decode the part alone, and
 #: nothing compares the checksum.
 CODEC = ZstdCodec(level=1, checksum=True)
-_WRITE_ALL: Any = {"write_empty_chunks": True}
+#: Attribute of a store: its files of chunks. (Chunks of nothing but fill values have none.)
+STORED_FILES = "stored_files"
 
 
 @contextmanager
 def fast_codecs() -> Iterator[None]:
     """Read and write through the compiled codec pipeline while the block runs."""
-    pipeline = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
-    with zarr.config.set(pipeline | {f"array.{key}": value for key, value in _WRITE_ALL.items()}):
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
         yield
 
 
@@ -72,7 +73,6 @@ def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zar
             chunks=(_chunk_rows(variable), *rest),
             shards=(shard_rows(variable), *rest),
             compressors=CODEC,
-            config=_WRITE_ALL,
             dimension_names=variable.dims,
             fill_value=_stored_fill(variable),
             attributes=attributes,
@@ -124,7 +124,6 @@ def create_labels(group: zarr.Group, variable: Variable, labels: list[str]) -> N
             dimension_names=variable.dims,
             attributes=variable.attrs,
             compressors=CODEC,
-            config=_WRITE_ALL,
         )
         if labels:
             array[:] = np.array(labels, dtype=np.dtypes.StringDType())
@@ -168,8 +167,18 @@ class Appender:
         self.held_rows = len(together) - rows
 
 
-def consolidate(path: os.PathLike[str] | str) -> None:
-    """Put the metadata of a whole store into one file, so that it opens with one read."""
+def count_files(path: Path) -> int:
+    """Files of a store that hold chunks; those of metadata, and hidden ones, are left out."""
+    names = (p.name for p in path.rglob("*") if p.is_file())
+    return sum(name != "zarr.json" and not name.startswith(".") for name in names)
+
+
+def finish_store(path: Path) -> None:
+    """Say in a store how many files it has, and put the metadata of all arrays into one file.
+
+    It then opens with one read. Nothing may be written into it any more.
+    """
+    zarr.open_group(path, mode="r+").attrs[STORED_FILES] = count_files(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not yet in the Zarr v3 specification, read by all
         zarr.consolidate_metadata(os.fspath(path))

@@ -25,11 +25,12 @@ from seston.atomic import new_folder
 from seston.errors import StoreError
 from seston.features import FEATURES
 from seston.store.arrays import (
+    STORED_FILES,
     Appender,
-    consolidate,
     create,
     create_labels,
     fast_codecs,
+    finish_store,
     stored,
 )
 from seston.store.damage import CURE, check_whole, damage_explained
@@ -110,7 +111,7 @@ def new_objects(path: Path) -> Iterator[tuple[Path, ObjectWriter]]:
     with new_folder(path) as draft:
         writer = ObjectWriter(draft)
         yield draft, writer
-        consolidate(draft)
+        finish_store(draft)
 
 
 def open_group(path: Path) -> zarr.Group:
@@ -136,6 +137,7 @@ def open_dataset(path: Path) -> xr.Dataset:
     with _absence_explained(path), damage_explained(path):
         check_whole(path)
         dataset: xr.Dataset = xr.open_zarr(path, chunks=None)
+        dataset.attrs.pop(STORED_FILES, None)  # of the store, not of what it holds
         return dataset
 
 
@@ -242,4 +244,4 @@ def new_scores(
         with fast_codecs():
             writer.close()
         group.attrs.update(dict(attributes))
-        consolidate(draft)
+        finish_store(draft)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from seston.atomic import new_folder
-from seston.store.arrays import CODEC, consolidate
+from seston.store.arrays import CODEC, finish_store
 from seston.variables import TIME_UNITS
 
 
@@ -41,9 +41,8 @@ def fill_store(folder: Path, dataset: xr.Dataset) -> None:
             consolidated=False,
             zarr_format=3,
             encoding=_encodings(plain),
-            write_empty_chunks=True,
         )
-        consolidate(folder)
+        finish_store(folder)
 
 
 def _encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
