@@ -36,6 +36,10 @@ def _write(folder: Path, text: str = "", rows: str = "") -> Path:
         ("instruments: {isiis: {segmentation: {threshold: 92}}}", "segmentation.threshold"),
         ("instruments: {isiis: {segmentation: {seed_threshold: 0.95}}}", "must not exceed"),
         ("features: [area", "not YAML"),
+        ("features: fast\nfeatures: all", "key `features` stands twice"),
+        ("profiles:", "`profiles`"),
+        ("instruments: {isiis: 5}", "`instruments.isiis`"),
+        ("instruments: {isis: {optics: {speed_m_s: 1}}}", "`instruments.isis`: there is no such"),
         ("- a list", "not YAML"),
         ("simulate: {campaigns: {other: {}}}", "`simulate.campaigns.other`"),
         ("classification: {model: nowhere}", "`classification.model` does not exist"),
@@ -64,6 +68,40 @@ def test_a_wrong_row_of_campaigns_is_named(tmp_path: Path, rows: str, said: str)
     with pytest.raises(ConfigError, match="campaigns.csv") as caught:
         open_plan([_write(tmp_path, rows=rows)])
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "lists no deployment"),
+        (b"campaign,deployment,instrument,path\n", "lists no deployment"),
+        (b"campaign,deployment,path\nc,d,.\n", "lacks the column `instrument`"),
+        (b"campaign;deployment;instrument;path\nc;d;isiis;.\n", "separated by ';', not by ','"),
+        (b"campaign,deployment,instrument,path,path\nc,d,isiis,.,.\n", "`path` stands twice"),
+        (b"campaign,deployment,instrument,path,\nc,d,isiis,.,5\n", "unknown key ``"),
+        ("campaign,deployment,instrument,path\nc,d,isiis,\xe9t\xe9\n".encode("latin-1"), "UTF-8"),
+        ("campaign,deployment,instrument,path\nc,d,isiis,.\n".encode("utf-16"), "UTF-8"),
+        (b"campaign,deployment,instrument,path,latitude\nc,d,isiis,.,43N\n", "`latitude`"),
+        (b"campaign,deployment,instrument,path\nc,d,isis,.\n", "unknown instrument 'isis'"),
+    ],
+)
+def test_a_campaigns_csv_that_is_no_such_list_is_said(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = _write(tmp_path)
+    (tmp_path / "campaigns.csv").write_bytes(content)
+    with pytest.raises(ConfigError, match="campaigns.csv") as caught:
+        open_plan([path])
+    assert said in str(caught.value).splitlines()[0]
+    assert caught.value.cure
+
+
+def test_a_campaigns_csv_as_a_spreadsheet_writes_it_is_read(tmp_path: Path) -> None:
+    path = _write(tmp_path)
+    text = f"# mine\n{HEADER},,\r\n,,,,,\r\nc, d,isiis,{tmp_path}/frames,,\r\n,,,,,\r\n"
+    (tmp_path / "campaigns.csv").write_bytes(text.encode("utf-8-sig"))
+    (deployment,) = open_plan([path]).campaigns["c"].deployments
+    assert deployment.deployment == "d"
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -177,52 +178,97 @@ def test_without_ctd_and_model_there_are_still_objects_counts_and_a_report(copy:
     assert "No CTD" in (copy / "results/bare/report.html").read_text()
 
 
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the workflow anew, without the logs of runs before."""
+    shutil.rmtree(folder / "logs", ignore_errors=True)
+    return subprocess.Popen(
+        _snakemake(folder), cwd=folder, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def wait_for(what: Callable[[], object], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def jobs(folder: Path) -> list[int]:
+    """Processes that work for the workflow of a folder, the workers of its commands too."""
+    mine = f"SESTON_CONFIG={folder / 'config.yaml'}".encode()
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mine in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
+    return found
+
+
+#: Logs whose appearance says that a rule has begun: one kill in each.
+BEGINNINGS = ("simulate.log", "segment/*.log", "classify/*.log", "gather.log", "profile.log")
+
+
 @pytest.mark.slow
 def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(
     campaign: Path, tmp_path: Path
 ) -> None:
-    expected = content(campaign / "results")
     folder = _prepare(tmp_path)
     rng = np.random.default_rng(11)
-    for pause in rng.uniform(3, 25, 5):
-        process = subprocess.Popen(
-            _snakemake(folder), cwd=folder, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        time.sleep(pause)
+    for log in BEGINNINGS:
+        process = start(folder)
+        wait_for(lambda log=log: list(folder.glob(f"logs/tow/{log}")), 300)
+        time.sleep(rng.uniform(0, 6))
+        assert process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        wait_for(lambda: not jobs(folder), 10)  # workers end with their command
         run(folder, "--unlock")
     run(folder)
-    found = content(folder / "results")
-    assert {n: h for n, h in found.items() if "/shards/" not in n} == {
-        n: h for n, h in expected.items() if "/shards/" not in n
-    }
+    for part in ("data", "results"):
+        assert content(folder / part) == content(campaign / part)
 
 
-@pytest.fixture
-def damaged(tmp_path: Path) -> Callable[[str, str], str]:
-    """Change the configuration, plan, and give what is said."""
-
-    def plan(old: str, new: str) -> str:
-        folder = _prepare(tmp_path)
-        assert old in CONFIG
-        (folder / "config.yaml").write_text(CONFIG.replace(old, new))
-        done = subprocess.run(
-            _snakemake(folder, "-n"), cwd=folder, capture_output=True, text=True, check=False
-        )
-        assert done.returncode != 0
-        return done.stdout + done.stderr
-
-    return plan
-
-
-def test_an_unknown_key_stops_the_plan_with_one_clear_line(
-    damaged: Callable[[str, str], str],
+@pytest.mark.slow
+@pytest.mark.parametrize("log", ["segment/*.log", "gather.log"])
+def test_a_job_that_outlives_the_workflow_and_the_job_of_the_next_do_no_harm_to_each_other(
+    copy: Path, log: str
 ) -> None:
-    said = damaged("bin_size_m: 5", "bin_size: 5")
-    assert "unknown key `profiles.bin_size`" in said
-    assert "Traceback" not in said
+    before = content(copy / "results")
+    shutil.rmtree(copy / "results/tow/shards/a-0001/objects.zarr")
+    process = start(copy)
+    wait_for(lambda: list(copy.glob(f"logs/tow/{log}")), 100)
+    time.sleep(2)
+    process.kill()  # snakemake alone
+    process.wait()
+    assert jobs(copy)
+    run(copy, "--unlock")
+    run(copy)
+    wait_for(lambda: not jobs(copy), 10)
+    assert content(copy / "results") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("config.yaml", "bin_size_m: 5", "bin_size: 5", "unknown key `profiles.bin_size`"),
+        ("campaigns.csv", ",isiis,", ",isis,", "unknown instrument 'isis'"),
+        ("campaigns.csv", "tow,a", "other,a", "`path` of deployment 'a' does not exist"),
+        ("campaigns.csv", "\ntow,", "\nbare,b,isiis,config.yaml,\ntow,", "no such folder"),
+    ],
+)
+def test_what_is_wrong_stops_the_plan_with_one_clear_line(
+    tmp_path: Path, name: str, old: str, new: str, said: str
+) -> None:
+    path = _prepare(tmp_path) / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    done = subprocess.run(
+        _snakemake(tmp_path, "-n"), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_plan_of_a_fresh_campaign_and_for_a_cluster_is_shown(tmp_path: Path) -> None:

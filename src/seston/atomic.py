@@ -1,18 +1,27 @@
-"""A folder or file either is there, whole, or is not."""
+"""A folder or file either is there, whole, or is not; and one process at a time writes it."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
+import logging
 import os
+import re
 import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seston.errors import SpaceError
+from seston.errors import SpaceError, StoreError
+
+log = logging.getLogger(__name__)
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PROBE_BYTES = 1 << 20
+_SECONDS_BETWEEN_TRIES = 0.1
 
 
 @contextmanager
@@ -20,8 +29,8 @@ def disk_full_explained(path: Path) -> Iterator[None]:
     """Turn a full disk or quota into a `SpaceError` that says where and what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
+    except (OSError, RuntimeError) as error:
+        if not _is_of_full_disk(error, path.parent):
             raise
         raise SpaceError(
             "no space is left on the disk, or the quota is used up",
@@ -30,28 +39,46 @@ def disk_full_explained(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_of_full_disk(error: Exception, folder: Path) -> bool:
+    """Say whether an error is that of a full disk, also where a library hides it.
+
+    Python gives a number, compiled Zarr tells it in words; HDF5 says nothing of the cause, or a
+    wrong one, so that only the disk itself can be asked.
+    """
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    number = int(told[1]) if told else getattr(error, "errno", None)
+    return number in _FULL or not _has_room(folder)
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(bytes(_PROBE_BYTES)) == _PROBE_BYTES
+    except OSError as error:
+        return error.errno not in _FULL
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Give a folder to write in, which becomes `path` only if the block ends well.
 
-    A folder that stood at `path` is replaced whole. Left-overs of a killed writer are
-    siblings named ``.<name>.<random>`` and are swept by the next one.
+    A folder that stood at `path` is replaced whole. Another process that would write the same
+    path waits until this one has ended. What a killed writer left (siblings named
+    ``.<name>.draft-…``) is swept by the next one.
 
     Raises
     ------
     SpaceError
         The disk is full.
+    StoreError
+        Nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    with disk_full_explained(path):
-        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        try:
-            yield draft
-            draft.chmod(0o777 & ~_umask())
-            _swap(draft, path)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+    if path.exists() and not path.is_dir():
+        raise StoreError("is a file, not a folder", where=path, cure="Write elsewhere.")
+    with _only_writer(path), disk_full_explained(path), _draft_beside(path) as draft:
+        yield draft
+        draft.chmod(0o777 & ~_umask())
+        _swap(draft, path)
 
 
 @contextmanager
@@ -62,20 +89,34 @@ def new_file(path: Path) -> Iterator[Path]:
     ------
     SpaceError
         The disk is full.
+    StoreError
+        Nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        disk_full_explained(path),
-        tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder,
-    ):
-        draft = Path(folder) / path.name
+    if path.is_dir():
+        raise StoreError("is a folder, not a file", where=path, cure="Write elsewhere.")
+    with _only_writer(path), disk_full_explained(path), _draft_beside(path) as folder:
+        draft = folder / path.name
         yield draft
         draft.replace(path)
 
 
+@contextmanager
+def _draft_beside(path: Path) -> Iterator[Path]:
+    """Give an empty folder on the disk of `path`; remove it at the end if it is still there."""
+    draft = _draft(path)
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draft(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=f".{path.name}.draft-", dir=path.parent))
+
+
 def _swap(draft: Path, path: Path) -> None:
     if path.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        old = _draft(path)
         path.replace(old)
         draft.replace(path)
         shutil.rmtree(old, ignore_errors=True)
@@ -83,12 +124,92 @@ def _swap(draft: Path, path: Path) -> None:
         draft.replace(path)
 
 
-def _sweep(path: Path) -> None:
-    for left_over in path.parent.glob(f".{path.name}.*"):
-        shutil.rmtree(left_over, ignore_errors=True)
-
-
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+# ------------------------------------------------------------------------- one writer at a time
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    """Hold the lock of a path, and sweep what writers that were killed left beside it.
+
+    The system itself frees the lock of a process that dies. Without a lock, a job that outlived
+    the workflow that began it would write into, or have swept, the draft of the job of the next.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    with _refusal_explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = _lock(lock)
+        if held is not None:
+            _sweep(path)
+    try:
+        yield
+    finally:
+        if held is not None:
+            lock.unlink(missing_ok=True)
+            os.close(held)
+
+
+@contextmanager
+def _refusal_explained(path: Path) -> Iterator[None]:
+    try:
+        with disk_full_explained(path):
+            yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot be written: {error.strerror}",
+            where=path,
+            cure="Look at the folder and its permissions, or write elsewhere.",
+        ) from error
+
+
+def _lock(lock: Path) -> int | None:
+    """Wait for the lock, and give its descriptor; None on a file system without locks."""
+    told = False
+    while True:
+        held = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told = told or _tell_of_wait(lock)
+        except OSError:
+            log.debug("%s: this file system has no locks", lock)
+            os.close(held)
+            return None
+        else:
+            if _is_still_at(held, lock):
+                _sign(held)
+                return held
+        os.close(held)
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+
+
+def _is_still_at(held: int, lock: Path) -> bool:
+    """Say whether the lock was not removed by its last holder while it was being opened."""
+    try:
+        return os.path.samestat(os.fstat(held), lock.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _sign(held: int) -> None:
+    with suppress(OSError):  # on a full disk, nobody is told whom they wait for
+        os.ftruncate(held, 0)
+        os.write(held, f"process {os.getpid()} on {socket.gethostname()}".encode())
+
+
+def _tell_of_wait(lock: Path) -> bool:
+    holder = ""
+    with suppress(OSError):
+        holder = lock.read_text("utf-8", "replace")
+    log.warning("%s: waiting for %s, which writes it", lock.parent, holder or "another process")
+    return True
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of dead writers: a living one would hold the lock."""
+    for left_over in path.parent.iterdir():
+        if left_over.name.startswith(f".{path.name}.draft-"):
+            shutil.rmtree(left_over, ignore_errors=True)

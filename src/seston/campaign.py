@@ -13,8 +13,9 @@ from pathlib import Path
 
 import seston
 from seston import config as cfg
+from seston.deployments import load_deployments
 from seston.errors import ConfigError
-from seston.readers import Reader, open_deployment
+from seston.readers import Reader, instruments, open_deployment
 
 
 @dataclass(frozen=True)
@@ -166,9 +167,26 @@ def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, 
     """
     config = cfg.load_config(config_path)
     by_name: dict[str, list[cfg.Deployment]] = {}
-    for deployment in cfg.load_deployments(config):
+    deployments = load_deployments(config)
+    _check_instruments(config, config_path, deployments)
+    for deployment in deployments:
         by_name.setdefault(deployment.campaign, []).append(deployment)
     return {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+
+
+def _check_instruments(
+    config: cfg.Config, config_path: Path | str, deployments: Iterable[cfg.Deployment]
+) -> None:
+    """Refuse a deployment of an instrument that there is not, or changes to one."""
+    cure = f"There are: {', '.join(instruments())}."
+    for name in config.instruments:
+        if name not in instruments():
+            what = f"`instruments.{name}`: there is no such instrument"
+            raise ConfigError(what, where=config_path, cure=cure)
+    for one in deployments:
+        if one.instrument not in instruments():
+            what = f"unknown instrument {one.instrument!r} of deployment {one.deployment!r}"
+            raise ConfigError(what, where=config.campaigns, cure=cure)
 
 
 def load_campaign(config_path: Path | str, name: str) -> Campaign:

@@ -56,10 +56,12 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="SESTON_CONFIG", help="The configuration.")
 ]
 Cores = Annotated[
-    int | None, typer.Option(help="Worker processes; all cores if absent.", show_default=False)
+    int | None,
+    typer.Option(min=1, help="Worker processes; all cores if absent.", show_default=False),
 ]
 Memory = Annotated[
-    int | None, typer.Option(help="Memory of the job, MB; no limit if absent.", show_default=False)
+    int | None,
+    typer.Option(min=1, help="Memory of the job, MB; no limit if absent.", show_default=False),
 ]
 Scheduler = Annotated[
     str | None,
@@ -311,3 +313,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"{type(error).__name__}: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)

@@ -6,12 +6,22 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, TypeVar
 
 import dask
-from distributed import Client, Future, LocalCluster, as_completed
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    as_completed,
+    wait,
+)
+
+from seston.errors import ConfigError, WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +29,10 @@ T = TypeVar("T")
 
 #: Share of a job's memory that its workers may use; the rest is the command itself.
 WORKERS_SHARE = 0.85
+#: Workers that may die at one task before it is given up.
+_FAILURES = 3
+#: How long tasks that write are waited for when another one has failed.
+_LONGEST_FAREWELL_S = 300.0
 
 _SETTINGS = {
     # Streams of frames live for seconds: writing them to disk would only slow the job down.
@@ -26,7 +40,7 @@ _SETTINGS = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": 0.85,
     "distributed.worker.memory.terminate": 0.95,
-    "distributed.scheduler.allowed-failures": 3,
+    "distributed.scheduler.allowed-failures": _FAILURES,
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -53,15 +67,31 @@ def connect(
         Memory of the whole job, MB; the workers share 85 % of it. No limit if absent.
     scheduler : str, optional
         Address of a scheduler that runs already; then nothing is started here.
+
+    Raises
+    ------
+    ConfigError
+        No scheduler answers at the address.
     """
     logging.getLogger("distributed").setLevel(logging.WARNING)  # its chatter is of no use here
     with dask.config.set(_SETTINGS):
         if scheduler:
-            with Client(scheduler) as client:
+            with _connected(scheduler) as client:
                 yield client
             return
         with _local(cores or available_cores(), memory_mb) as client:
             yield client
+
+
+def _connected(scheduler: str) -> Client:
+    try:
+        return Client(scheduler)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"no Dask scheduler answers ({error})",
+            where=scheduler,
+            cure="Correct --scheduler, or leave it out to work with the cores of this machine.",
+        ) from None
 
 
 @contextmanager
@@ -77,7 +107,7 @@ def _local(cores: int, memory_mb: int | None) -> Iterator[Client]:
             memory_limit=limit or None,
             local_directory=scratch,
             dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,  # what goes wrong is raised here, and told once
         ) as cluster,
         Client(cluster) as client,
     ):
@@ -92,16 +122,20 @@ def stream(
 
     At most `ahead` tasks a worker are under way or wait to be fetched, so that memory stays
     bounded however many tasks there are.
+
+    Raises
+    ------
+    WorkerError
+        A task killed one worker after the other.
     """
     waiting = iter(tasks)
-    width = max(1, ahead * len(client.scheduler_info()["workers"]))
-    queue: list[Future[T]] = [
-        client.submit(function, *t, pure=False) for t in islice(waiting, width)
-    ]
+    first_ones = islice(waiting, _width(client, ahead))
+    queue: list[Future[T]] = [client.submit(function, *t, pure=False) for t in first_ones]
     try:
         while queue:
             first = queue.pop(0)
-            result: T = first.result()
+            with _deaths_explained():
+                result: T = first.result()
             del first
             queue += [client.submit(function, *t, pure=False) for t in islice(waiting, 1)]
             yield result
@@ -109,11 +143,46 @@ def stream(
         client.cancel(queue)
 
 
-def run_all(client: Client, tasks: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Compute tasks of any order on the workers; yield results as they end."""
-    futures = [client.submit(_call, task, pure=False) for task in tasks]
-    for _, result in as_completed(futures, with_results=True):
-        yield result
+def run_all(client: Client, tasks: Iterable[Callable[[], T]], *, ahead: int = 2) -> Iterator[T]:
+    """Compute tasks of any order on the workers; yield results as they end.
+
+    At most `ahead` tasks a worker are under way. None is any more when this ends, also where
+    one failed: what they write in is then removed.
+
+    Raises
+    ------
+    WorkerError
+        A task killed one worker after the other.
+    """
+    waiting = iter(tasks)
+    running = {client.submit(_call, t, pure=False) for t in islice(waiting, _width(client, ahead))}
+    try:
+        while running:
+            done = next(as_completed(running))
+            running.remove(done)
+            running |= {client.submit(_call, t, pure=False) for t in islice(waiting, 1)}
+            with _deaths_explained():
+                result: T = done.result()
+            yield result
+    finally:
+        with suppress(CancelledError, TimeoutError):
+            wait(running, timeout=_LONGEST_FAREWELL_S)
+
+
+def _width(client: Client, ahead: int) -> int:
+    return max(1, ahead * len(client.scheduler_info()["workers"]))
+
+
+@contextmanager
+def _deaths_explained() -> Iterator[None]:
+    try:
+        yield
+    except KilledWorker:
+        raise WorkerError(
+            f"one task ended {_FAILURES + 1} worker processes: by their memory, or by a crash",
+            cure="Give more --memory or fewer --cores; if that does not help, look into the log "
+            "of the system for processes that were killed.",
+        ) from None
 
 
 def _call(task: Callable[[], T]) -> T:

@@ -5,7 +5,6 @@ Everything is validated here, before anything runs. Each physical key ends with 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -300,7 +299,8 @@ def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(error: ValidationError, where: Path | str) -> ConfigError:
+def explain(error: ValidationError, where: Path | str) -> ConfigError:
+    """Say in one line what the first wrong key or value is, and how many more there are."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
@@ -310,6 +310,19 @@ def _explain(error: ValidationError, where: Path | str) -> ConfigError:
         cure = "See config/README.md for what each key takes."
     more = error.error_count() - 1
     return ConfigError(what + (f" ({more} more)" if more else ""), where=where, cure=cure)
+
+
+class _NoKeyTwice(yaml.SafeLoader):
+    """Reads YAML as usual, but refuses a key that stands twice: the last would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.MarkedYAMLError(
+                problem=f"key `{twice}` stands twice", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 def load_config(path: Path | str = "config/config.yaml") -> Config:
@@ -322,21 +335,25 @@ def load_config(path: Path | str = "config/config.yaml") -> Config:
     """
     path = Path(path)
     try:
-        raw = yaml.safe_load(path.read_text("utf-8")) or {}
+        raw = yaml.load(path.read_text("utf-8"), _NoKeyTwice) or {}  # noqa: S506, it is a SafeLoader
     except FileNotFoundError:
         raise ConfigError("no such file", where=path, cure="Give --config.") from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"not YAML: {error}".replace("\n", " "), where=path) from None
     if not isinstance(raw, dict):
         raise ConfigError("must be a mapping of keys to values", where=path)
     instruments = raw.get("instruments") or {}
     if isinstance(instruments, dict):
-        named = {n: _merged(_preset(str(n)), c or {}) for n, c in instruments.items()}
+        named = {
+            n: _merged({"it": _preset(str(n))}, {"it": c})["it"] for n, c in instruments.items()
+        }
         raw = {**raw, "instruments": named}
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise _explain(error, path) from None
+        raise explain(error, path) from None
 
 
 def instrument(config: Config, name: str) -> Instrument:
@@ -344,66 +361,6 @@ def instrument(config: Config, name: str) -> Instrument:
     if name in config.instruments:
         return config.instruments[name]
     return Instrument.model_validate(_preset(name))
-
-
-def load_deployments(config: Config) -> list[Deployment]:
-    """Read and validate campaigns.csv, one deployment a row.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing, a column is unknown, a value is wrong, a deployment stands twice,
-        or its folder does not exist.
-    """
-    path = config.campaigns
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    except FileNotFoundError:
-        raise ConfigError(
-            "no such file", where=path, cure="Set `campaigns` in config.yaml."
-        ) from None
-    deployments = [_deployment(row, f"{path}, row {i}") for i, row in enumerate(rows, start=1)]
-    seen: set[tuple[str, str]] = set()
-    for deployment in deployments:
-        key = (deployment.campaign, deployment.deployment)
-        if key in seen:
-            raise ConfigError(
-                f"deployment {key[1]!r} of campaign {key[0]!r} stands twice",
-                where=path,
-                cure="Give each deployment a name of its own.",
-            )
-        seen.add(key)
-    return deployments
-
-
-def _deployment(row: dict[str, Any], where: str) -> Deployment:
-    if None in row or any(value is None for value in row.values()):
-        raise ConfigError(
-            "the row has not as many values as the header", where=where, cure="Check the commas."
-        )
-    try:
-        return Deployment.model_validate({k.strip(): v.strip() for k, v in row.items()})
-    except ValidationError as error:
-        raise _explain(error, where) from None
-
-
-def check_paths(deployments: list[Deployment]) -> None:
-    """Refuse deployments whose files are not there.
-
-    Raises
-    ------
-    ConfigError
-        A folder or an environment file does not exist.
-    """
-    for one in deployments:
-        for key, path in (("path", one.path), ("environment", one.environment)):
-            if path is not None and not path.exists():
-                raise ConfigError(
-                    f"`{key}` of deployment {one.deployment!r} does not exist: {path}",
-                    where="campaigns.csv",
-                    cure="Paths are relative to the folder where the workflow runs.",
-                )
 
 
 def fingerprint(*parts: BaseModel | str | float | None) -> str:

@@ -39,6 +39,13 @@ class InputError(SestonError):
     """A file from outside cannot be used."""
 
 
+class AccessError(SestonError):
+    """A file cannot be reached: the disk or a permission is wrong, not what it holds.
+
+    No `InputError`: a frame is not given up because a disk was away for a moment.
+    """
+
+
 class ClockError(InputError):
     """Times of files contradict each other."""
 
@@ -53,6 +60,10 @@ class StoreError(SestonError):
 
 class SpaceError(StoreError):
     """The disk is full."""
+
+
+class WorkerError(SestonError):
+    """Processes that work for a stage die."""
 
 
 class ModelError(SestonError):

@@ -13,6 +13,7 @@ import yaml
 import seston
 from seston import config as cfg
 from seston.campaign import Campaign, load_campaigns
+from seston.deployments import check_paths
 from seston.errors import ConfigError
 
 DEFAULT = Path("config/config.yaml")
@@ -147,7 +148,10 @@ def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | N
     config = cfg.load_config(path)
     for campaign in campaigns.values():
         if campaign.name not in config.simulate.campaigns:
-            cfg.check_paths(list(campaign.deployments))
+            check_paths(list(campaign.deployments), config.campaigns)
+            _ = (
+                campaign.shards
+            )  # lists the files: Snakemake would tell what is wrong by a traceback
     _check_model(config, path)
     _check_taxonomy(config, path)
     _check_simulations(config, campaigns, path)

@@ -17,7 +17,7 @@ from seston.variables import ENVIRONMENT, FRAMES
 
 
 def test_frames_are_listed_with_the_registrys_columns_in_the_order_of_time(tow, open_reader):
-    frames = open_reader(tow / "frames").frames()
+    frames = open_reader(tow / "frames", environment=tow / "environment").frames()
     assert list(frames.columns) == list(FRAMES)
     assert frames["time"].is_monotonic_increasing
     assert frames["frame_id"].is_unique
@@ -125,6 +125,7 @@ def test_without_a_log_frames_are_listed_and_the_environment_is_empty(tow, open_
     frames = reader.frames()
     np.testing.assert_allclose(frames["speed"], 2.0)  # of the instrument's preset
     assert (frames["usable"] == 1).all()
+    assert set(frames["problem"]) == {"the speed is not logged: taken as 2 m/s"}
 
 
 def test_lost_depths_and_positions_are_nan_and_nothing_else_is(tow, open_reader):

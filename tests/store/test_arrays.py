@@ -114,7 +114,7 @@ def test_times_survive_to_the_nanosecond_and_missing_ones_are_nat(tmp_path: Path
     appender = arrays.Appender(arrays.create(group, OBJECTS["time"], (0,)))
     appender.append(times)
     appender.close()
-    arrays.consolidate(tmp_path / "a.zarr")
+    arrays.finish_store(tmp_path / "a.zarr")
     opened = xr.open_zarr(tmp_path / "a.zarr", chunks=None)
     np.testing.assert_array_equal(opened["time"].to_numpy().astype("M8[ns]"), times)
     assert opened["time"].attrs["standard_name"] == "time"

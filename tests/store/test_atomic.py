@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from seston.errors import SpaceError
+from seston.errors import SpaceError, StoreError
 from seston.store import new_file, new_folder
 
 
@@ -41,16 +47,105 @@ def test_a_failed_writer_leaves_the_old_folder_as_it_was(tmp_path: Path) -> None
     assert _content(target) == {"b": "new"}
 
 
-def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path: Path) -> None:
-    left_over = tmp_path / ".store.abc"
+@pytest.mark.parametrize("new", [new_folder, new_file])
+def test_what_a_killed_writer_left_is_swept_by_the_next(
+    tmp_path: Path, new: Callable[[Path], AbstractContextManager[Path]]
+) -> None:
+    left_over = tmp_path / ".store.draft-abc"
     left_over.mkdir()
     (left_over / "junk").write_text("x")
-    other = tmp_path / ".other.abc"
+    (tmp_path / ".store.lock").write_text("process 1 on a machine that was switched off")
+    other = tmp_path / ".store.v2.draft-abc"
     other.mkdir()
-    with new_folder(tmp_path / "store"):
-        pass
-    assert not left_over.exists()
+    with new(tmp_path / "store") as draft:
+        draft.mkdir(exist_ok=True)
+    assert {p.name for p in tmp_path.iterdir()} == {"store", other.name}
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from seston.store import new_folder
+with new_folder(Path(sys.argv[1])) as draft:
+    (draft / "a").write_text("of the first")
+    print("writes", flush=True)
+    sys.stdin.readline()
+    (draft / "b").write_text("of the first")
+"""
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that writes tmp_path/store, until it is told to end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "store")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writes\n"
+        yield process
+        process.kill()
+
+
+def _write_second(target: Path) -> None:
+    with new_folder(target) as draft:
+        (draft / "a").write_text("of the second")
+
+
+def test_a_second_writer_waits_for_the_first_and_is_told_for_whom(
+    tmp_path: Path, first: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    target = tmp_path / "store"
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(_write_second, target)
+        time.sleep(0.5)
+        assert not target.exists()
+        assert not second.done()
+        first.communicate("\n")
+        assert first.returncode == 0  # its draft was not swept
+        second.result(timeout=10)
+    assert _content(target) == {"a": "of the second"}
+    assert [p.name for p in tmp_path.iterdir()] == ["store"]
+    assert f"waiting for process {first.pid} on " in caplog.text
+
+
+def test_a_writer_that_was_killed_holds_up_nobody(
+    tmp_path: Path, first: subprocess.Popen[str]
+) -> None:
+    first.kill()
+    first.wait()
+    assert len(list(tmp_path.iterdir())) == 2
+    _write_second(tmp_path / "store")
+    assert [p.name for p in tmp_path.iterdir()] == ["store"]
+
+
+def test_without_locks_the_draft_of_another_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "no locks on this file system")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    other = tmp_path / ".store.draft-abc"
+    other.mkdir()
+    _write_second(tmp_path / "store")
     assert other.exists()
+    assert _content(tmp_path / "store") == {"a": "of the second"}
+
+
+def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "page").write_text("x")
+    with pytest.raises(StoreError, match="page: is a file"), new_folder(tmp_path / "page"):
+        pass
+    with pytest.raises(StoreError, match="is a folder"), new_file(tmp_path):
+        pass
+    assert _content(tmp_path) == {"page": "x"}
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file, not a folder")
+    with pytest.raises(StoreError, match=r"results/store: cannot be written: .*\n  Look"):
+        _write_second(tmp_path / "results" / "store")
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
@@ -73,6 +168,13 @@ def test_a_really_full_disk_is_said(tmp_path: Path) -> None:
     ):
         full.write(b"x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_known_by_the_words_of_compiled_zarr(tmp_path: Path) -> None:
+    with pytest.raises(SpaceError), new_folder(tmp_path / "store"):
+        raise RuntimeError(f"No space left on device (os error {errno.ENOSPC})")
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "store"):
+        raise RuntimeError(f"No such file or directory (os error {errno.ENOENT})")
 
 
 def test_other_errors_of_the_disk_are_not_called_a_full_disk(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def train(
     SpaceError
         The disk is full.
     """
-    pictures = read_learning_set(learning_set)
-    trained = _train(pictures, settings, device, progress)
     with new_folder(Path(model)) as draft:
+        pictures = read_learning_set(learning_set)
+        trained = _train(pictures, settings, device, progress)
         content = _weights(trained)
         card = _card(pictures, settings, trained, hashlib.sha256(content).hexdigest())
         (draft / WEIGHTS).write_bytes(content)

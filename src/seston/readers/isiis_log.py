@@ -51,6 +51,9 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     date = _date(lines[:head], path)
     raw = _rows(lines, head, path)
     table, problems = _translate(raw, path)
+    problems += [f"{path.name}: the last row does not end; its last cell is left out"] * bool(
+        lines[-1]
+    )
     time, jumps = _times(raw["Time"], date)
     problems += [f"{path.name}: {jumps} rows whose clock falls back"] * bool(jumps)
     unread = int(np.isnat(time).sum()) - jumps

@@ -212,6 +212,12 @@ def _spoil(frames: pd.DataFrame, rows: NDArray[np.bool_], problem: str) -> None:
     frames.loc[rows, "usable"] = 0
 
 
+def _note(frames: pd.DataFrame, rows: NDArray[np.bool_], note: str) -> None:
+    """Say what is doubtful of rows that are usable all the same."""
+    rows = rows & (frames["usable"] == 1).to_numpy()
+    frames.loc[rows, "problem"] = [f"{p}; {note}" if p else note for p in frames["problem"][rows]]
+
+
 def _drop_overlaps(frames: pd.DataFrame, interval: float, ingest: Ingest) -> None:
     """Refuse, or leave out, files that start before the one before them ends."""
     timed = frames[frames["time"].notna()]
@@ -271,6 +277,7 @@ def _add_pixel_height(
     _spoil(frames, slow & np.isnan(speeds), "the speed is not known, so no pixel has a length")
     _spoil(frames, slow, f"slower than {SLOWEST_M_S:g} m/s: lines show the same water again")
     frames["pixel_height"] = np.where(slow, np.nan, speeds * interval * 1000)
+    _note(frames, np.isnan(known), f"the speed is not logged: taken as {usual:g} m/s")
 
 
 def _steps(frames: pd.DataFrame) -> NDArray[np.int64]:
@@ -313,8 +320,7 @@ def finish(
     """
     frames["imaged_volume"] = volume
     frames["volume_source"] = np.where(volume.notna(), source, "")
-    unknown = (frames["usable"] == 1) & volume.isna()
-    frames.loc[unknown, "problem"] = "the imaged volume is not known"
+    _note(frames, volume.isna().to_numpy(), "the imaged volume is not known")
     frames["deployment"] = deployment
     several = frames["path"].duplicated(keep=False)
     number = "#" + frames["index_in_file"].astype(str).str.zfill(4)

@@ -15,7 +15,7 @@ import numpy as np
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
-from seston.errors import InputError
+from seston.errors import AccessError, InputError
 from seston.frame import UInt8Array
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
@@ -37,6 +37,30 @@ class PictureHeader:
 
     height: int
     width: int
+
+
+def check_there(path: Path) -> None:
+    """Refuse a file that cannot be reached, or that is empty.
+
+    Raises
+    ------
+    AccessError
+        It is not there, may not be read, or its disk does not answer.
+    InputError
+        It is empty.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise AccessError(
+            f"cannot be read: {error.strerror}",
+            where=path,
+            cure="Mend the disk or the permission and run again. If the file is gone for good, "
+            "list the frames anew: seston ingest.",
+        ) from None
+    if empty:
+        raise InputError("the file is empty", where=path)
 
 
 def check_size(path: Path, height: int, width: int, most: int = MAX_PIXELS) -> None:
@@ -150,10 +174,9 @@ def decode_picture(content: bytes, where: Path, most: int = MAX_PIXELS) -> UInt8
 def _damage(path: Path) -> Iterator[None]:
     """Turn whatever a library makes of a damaged file into one error that names it."""
     try:
-        if not path.stat().st_size:
-            raise InputError("the file is empty", where=path)
+        check_there(path)
         yield
-    except InputError:
+    except (AccessError, InputError):
         raise
     except UnidentifiedImageError:
         raise InputError("not a picture that can be read", where=path) from None

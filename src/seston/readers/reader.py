@@ -129,7 +129,7 @@ class FrameReader(Reader):
         Raises
         ------
         InputError
-            A frame cannot be read.
+            A frame cannot be read: it is left out and counted.
         """
 
     def background(self, path: str, index: int) -> UInt8Array | None:  # noqa: ARG002

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers.avi import read_avi
-from seston.readers.pictures import MAX_PIXELS, check_size
+from seston.readers.pictures import MAX_PIXELS, check_size, check_there
 
 SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".m4v"})
 _INTRA = frozenset({"rawvideo", "ffv1", "mjpeg", "huffyuv", "ffvhuff", "utvideo", "png", "v210"})
@@ -57,6 +57,7 @@ def read_header(path: Path) -> VideoHeader:
     InputError
         The file is empty, is not a video, or claims frames larger than `MAX_PIXELS`.
     """
+    check_there(path)
     if path.suffix.lower() == ".avi":
         avi = read_avi(path)
         header = VideoHeader(avi.height, avi.width, avi.claimed, avi.complete, avi.rate)
@@ -75,8 +76,7 @@ def _header_by_libav(path: Path) -> VideoHeader:
 
 
 def _open(path: Path) -> InputContainer:
-    if not path.stat().st_size:
-        raise InputError("the file is empty", where=path)
+    check_there(path)
     try:
         container = av.open(str(path))
     except (av.FFmpegError, ValueError) as error:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seston.ecology import poisson_interval
 from seston.plot import reasons
-from seston.store import open_dataset
+from seston.store import damage_explained, open_dataset
 from seston.variables import OBJECTS
 
 _FRAME = "frame_"
@@ -23,7 +23,7 @@ WATER = ("temperature", "salinity", "fluorescence", "oxygen")
 
 def frames(objects: Path) -> pd.DataFrame:
     """Read the frame variables of an objects dataset, without their prefix: one row a frame."""
-    with open_dataset(objects) as dataset:
+    with open_dataset(objects) as dataset, damage_explained(objects):
         names = [n for n, v in OBJECTS.items() if v.dims == ("frame",) and n in dataset]
         return pd.DataFrame({n.removeprefix(_FRAME): dataset[n].to_numpy() for n in names})
 
@@ -83,6 +83,7 @@ def summary(profiles: xr.Dataset, frames: pd.DataFrame) -> dict[str, str]:
         "Longitude": _span(frames["longitude"], lambda v: f"{v:.4f}°"),
         "Depth": _span(frames["depth"], lambda v: f"{v:.1f} m"),
         "Frames": f"{len(frames):,}, of which {len(usable):,} usable",
+        "Scan": _scan(frames),
         "Water imaged": _litres(float(usable["volume"].sum(skipna=True)), usable),
         "Objects": f"{objects:,}",
     }
@@ -104,6 +105,20 @@ def _span(values: pd.Series[Any], words: Callable[[Any], str]) -> str:
 
 def _time(value: pd.Timestamp) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}"
+
+
+def _scan(frames: pd.DataFrame) -> str:
+    """Say how continuous the scan was: gaps are water that went by unseen."""
+    lines = frames[(frames["line_interval"] > 0) & frames["time"].notna()]
+    if lines.empty:
+        return "single frames"
+    end = lines["time"] + pd.to_timedelta(lines["height"] * lines["line_interval"], unit="s")
+    spans = [lines["deployment"], lines["scan"]]
+    begins, ends = lines["time"].groupby(spans).min(), end.groupby(spans).max()
+    unseen = begins.groupby(level=0).shift(-1) - ends
+    gaps = unseen[unseen > pd.Timedelta(0)].dt.total_seconds()
+    stretches = "1 stretch" if len(begins) == 1 else f"{len(begins):,} stretches"
+    return f"{stretches} without a gap, {gaps.sum():,.1f} s between them"
 
 
 def _litres(volume: float, usable: pd.DataFrame) -> str:
@@ -131,6 +146,8 @@ def notices(profiles: xr.Dataset, frames: pd.DataFrame, *, named: bool) -> list[
     if unknown:
         said.append(f"The imaged volume of {unknown:,} frames is not known: objects are counted, "
                     "but have no concentration there.")  # fmt: skip
+    if profiles.attrs.get("log_problems"):
+        said.append(f"Of the logs, this was left out: {profiles.attrs['log_problems']}.")
     if not named:
         said.append("No model: objects were found and measured, and all are of one taxon, object.")
     if not frames["object_count"].sum():

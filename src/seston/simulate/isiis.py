@@ -104,8 +104,8 @@ def _write_file(
     if path.suffix == ".avi":
         frames = scene.pixels.reshape(tow.settings.frames_per_file, tow.settings.frame_lines, -1)
         write_avi(path, frames, codec=tow.settings.codec)
-    elif not cv2.imwrite(str(path), scene.pixels):
-        raise OSError(f"cannot write {path}")
+    else:
+        write_picture(path, scene.pixels)
     return truth.object_rows(tow, file, scene)
 
 
@@ -167,6 +167,17 @@ def write_avi(
             container.mux(stream.encode(frame))
         if stream is not None:
             container.mux(stream.encode())
+
+
+def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write a grey picture (y, x) in the format that its name ends with.
+
+    Raises
+    ------
+    OSError
+        It cannot be written. (OpenCV would only return False.)
+    """
+    path.write_bytes(cv2.imencode(path.suffix, pixels)[1].tobytes())
 
 
 def log_name(settings: TowSettings) -> str:

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from seston.atomic import new_folder
 from seston.config import Segmentation
 from seston.image import Objects, find_objects
+from seston.simulate.isiis import write_picture
 from seston.simulate.kinds import KINDS, LABELS
 from seston.simulate.light import add_noise
 from seston.simulate.match import match
@@ -67,7 +67,7 @@ def write_learning_set(
             before = have.total()
             for label, vignette in _scene(tow, seed, scene, have, per_class, segmentation):
                 if have[label] < per_class:
-                    cv2.imwrite(str(draft / label / f"{have[label]:05d}.png"), vignette)
+                    write_picture(draft / label / f"{have[label]:05d}.png", vignette)
                     have[label] += 1
             scene, dry = scene + 1, 0 if have.total() > before else dry + 1
             if dry == _DRY:

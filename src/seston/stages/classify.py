@@ -17,7 +17,7 @@ from seston.campaign import Campaign, Shard
 from seston.config import Classification
 from seston.errors import ConfigError
 from seston.progress import progress
-from seston.store import new_scores, open_group, read_column, read_vignettes
+from seston.store import check_whole, new_scores, open_group, read_column, read_vignettes
 
 if TYPE_CHECKING:
     from seston.learn import Model
@@ -59,6 +59,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     card = load_card(settings.model)
     folder = campaign.shard_folder(shard.name)
     objects = folder / "objects.zarr"
+    check_whole(objects)
     total = len(read_column(open_group(objects), "object_id"))
     tasks = ((objects, start, stop) for start, stop in _ranges(total))
     title = f"classify {campaign.name}/{shard.name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seston.publish.cf import to_netcdf
-from seston.store import new_file, open_dataset
+from seston.store import load_dataset, new_file
 
 
 def netcdf(results: Path, out: Path) -> None:
@@ -26,5 +26,6 @@ def netcdf(results: Path, out: Path) -> None:
         The disk is full.
     """
     store = results if results.suffix == ".zarr" else results / "profiles.zarr"
-    with open_dataset(store) as profiles, new_file(out) as draft:
+    profiles = load_dataset(store)
+    with new_file(out) as draft:
         to_netcdf(profiles, draft)

@@ -21,7 +21,7 @@ from seston.errors import StoreError
 from seston.progress import progress
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
-from seston.store import arrays, new_folder, objects, open_group
+from seston.store import arrays, check_whole, new_folder, objects, open_group
 from seston.store.gather import Source, plan_copies, regions
 from seston.variables import OBJECTS, PROFILES
 
@@ -53,9 +53,9 @@ def gather(campaign: Campaign, client: Client) -> None:
     SpaceError
         The disk is full.
     """
-    pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
-    positions = Positions(campaign)
     with new_folder(campaign.objects) as draft:
+        pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
+        positions = Positions(campaign)
         taxa = _taxa(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
@@ -69,14 +69,17 @@ def gather(campaign: Campaign, client: Client) -> None:
         _run(client, f"position {campaign.name}", finish)
         title = f"{campaign.config.publication.title}: objects"
         zarr.open_group(draft).attrs.update(attributes(campaign, title) | _dropped(pieces))
-        arrays.consolidate(draft)
+        arrays.finish_store(draft)
 
 
 def _piece(campaign: Campaign, shard: str) -> Piece:
     folder = campaign.shard_folder(shard)
     group = open_group(folder / "objects.zarr")
+    check_whole(folder / "objects.zarr")
     scores = folder / "scores.zarr" if campaign.config.classification else None
     rows = objects.length(group, "object_id")
+    if scores:
+        check_whole(scores)
     if scores and objects.length(open_group(scores), "scores") != rows:
         raise StoreError(
             f"has not the {rows} rows of the shard's objects",

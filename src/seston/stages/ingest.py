@@ -6,12 +6,14 @@ import logging
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 
 from seston.campaign import Campaign, Shard
 from seston.config import Deployment
+from seston.deployments import check_paths
 from seston.errors import InputError
 from seston.stages import manifest
-from seston.store import new_folder, write_dataset
+from seston.store import fill_store, new_folder
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +23,14 @@ def ingest(campaign: Campaign) -> None:
 
     Raises
     ------
+    ConfigError
+        A folder or an environment file does not exist.
     ClockError
         Files of a deployment claim the same time.
     InputError
         A log cannot be read, or no frame of the campaign is usable.
     """
+    check_paths(list(campaign.deployments), campaign.config.campaigns)
     with new_folder(campaign.manifest) as draft:
         usable = sum(_ingest_deployment(campaign, one, draft) for one in campaign.deployments)
         if not usable:
@@ -43,8 +48,8 @@ def _ingest_deployment(campaign: Campaign, deployment: Deployment, draft: Path) 
     for shard in shards:
         manifest.write_frames(_frames_of(frames, shard), manifest.frames_file(draft, shard.name))
     environment = reader.environment()
-    write_dataset(environment, manifest.environment_store(draft, deployment.deployment))
-    _report(deployment, frames, len(shards), environment.sizes.get("time", 0))
+    fill_store(manifest.environment_store(draft, deployment.deployment), environment)
+    _report(deployment, frames, len(shards), environment)
     return int(frames["usable"].sum())
 
 
@@ -52,7 +57,10 @@ def _frames_of(frames: pd.DataFrame, shard: Shard) -> pd.DataFrame:
     return frames[frames["path"].isin([file.as_posix() for file in shard.files])]
 
 
-def _report(deployment: Deployment, frames: pd.DataFrame, shards: int, records: int) -> None:
+def _report(
+    deployment: Deployment, frames: pd.DataFrame, shards: int, environment: xr.Dataset
+) -> None:
+    records = environment.sizes.get("time", 0)
     log.info(
         "ingest %s: %d frames in %d shards, %d records of the environment",
         deployment.deployment, len(frames), shards, records,
@@ -63,6 +71,9 @@ def _report(deployment: Deployment, frames: pd.DataFrame, shards: int, records: 
             "unless campaigns.csv tells them",
             deployment.deployment,
         )
+    for problem in environment.attrs.get("problems", "").split("; "):
+        if problem:
+            log.warning("%s: %s", deployment.deployment, problem)
     problems = frames.loc[frames["problem"] != "", "problem"].value_counts()
     for problem, count in problems.items():
         log.warning("%s: %d frames: %s", deployment.deployment, count, problem)

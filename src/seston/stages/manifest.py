@@ -11,7 +11,7 @@ import xarray as xr
 from seston.campaign import Campaign, Shard
 from seston.errors import StoreError
 from seston.readers.listing import with_dtypes
-from seston.store import open_dataset
+from seston.store import load_dataset
 from seston.variables import FRAMES
 
 
@@ -47,17 +47,21 @@ def read_frames(campaign: Campaign, shard: str) -> pd.DataFrame:
     path = frames_file(campaign.manifest, shard)
     text = [name for name, variable in FRAMES.items() if variable.dtype == "str"]
     try:
-        frames = pd.read_csv(
-            path,
-            index_col="number",
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values={n: [""] for n in FRAMES if n not in text},
+        return with_dtypes(
+            pd.read_csv(
+                path,
+                index_col="number",
+                dtype=dict.fromkeys(text, str),
+                keep_default_na=False,
+                na_values={n: [""] for n in FRAMES if n not in text},
+            )
         )
     except FileNotFoundError:
         cure = f"Run: seston ingest {campaign.name}"
         raise StoreError("no such list of frames", where=path, cure=cure) from None
-    return with_dtypes(frames)
+    except (ValueError, KeyError) as error:
+        cure = f"Delete the manifest and run: seston ingest {campaign.name}"
+        raise StoreError(f"is damaged ({error})", where=path, cure=cure) from None
 
 
 def frames_around(campaign: Campaign, shard: Shard, lines: int, number: int) -> pd.DataFrame:
@@ -88,8 +92,7 @@ def _collect(campaign: Campaign, names: list[str], lines: int, number: int) -> l
 
 def read_environment(campaign: Campaign, deployment: str) -> xr.Dataset:
     """Read the environment of a deployment into memory; no times where nothing was logged."""
-    with open_dataset(environment_store(campaign.manifest, deployment)) as dataset:
-        return dataset.load()
+    return load_dataset(environment_store(campaign.manifest, deployment))
 
 
 def times(frames: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:

@@ -15,7 +15,7 @@ from seston import ecology
 from seston.campaign import Campaign
 from seston.config import Deployment
 from seston.stages import manifest
-from seston.store import open_dataset
+from seston.store import load_dataset
 
 #: What is joined to objects and frames; the rest of the environment is binned by profile.
 NAMES = ("depth", "latitude", "longitude")
@@ -90,6 +90,5 @@ def _constants(deployment: Deployment, length: int) -> dict[str, NDArray[Any]]:
 
 @lru_cache(maxsize=8)
 def _environment(store: Path, despike: bool) -> xr.Dataset:
-    with open_dataset(store) as dataset:
-        environment = dataset.load()
+    environment = load_dataset(store)
     return ecology.clean(environment) if despike else environment

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 import zarr
 from distributed import Client
 
@@ -20,7 +21,7 @@ from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
-from seston.store import open_group, read_column, read_feature, write_dataset
+from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
 
@@ -43,7 +44,13 @@ def profile(campaign: Campaign, client: Client) -> None:
     SpaceError
         The disk is full.
     """
+    with new_folder(campaign.profiles) as draft:  # first: what a waiting job reads is up to date
+        fill_store(draft, _profiles(campaign, client))
+
+
+def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     objects = open_group(campaign.objects)
+    check_whole(campaign.objects)
     names = [d.deployment for d in campaign.deployments]
     pieces = water.cut(objects, names)
     positions = Positions(campaign)
@@ -60,9 +67,16 @@ def profile(campaign: Campaign, client: Client) -> None:
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
     table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
     dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
-    title = f"{campaign.config.publication.title}: profiles"
-    write_dataset(dataset.assign_attrs(attributes(campaign, title)), campaign.profiles)
     _tell(campaign, bins, sums, pieces)
+    title = f"{campaign.config.publication.title}: profiles"
+    return dataset.assign_attrs(attributes(campaign, title) | _log_problems(environments, names))
+
+
+def _log_problems(environments: list[xr.Dataset], names: list[str]) -> dict[str, str]:
+    """Say what was wrong in the logs of each deployment, if anything was."""
+    pairs = zip(names, environments, strict=True)
+    said = [f"{name}: {e.attrs['problems']}" for name, e in pairs if e.attrs.get("problems")]
+    return {"log_problems": "; ".join(said)} if said else {}
 
 
 def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
@@ -103,12 +117,21 @@ def _unnamed(objects: zarr.Group) -> list[str]:
 def _taxonomy(path: Path | None) -> pd.DataFrame:
     if path is None:
         return pd.DataFrame(columns=list(_TAXON_COLUMNS)).set_index("label")
-    table = pd.read_csv(path)
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot be read ({error})", where=path) from None
     missing = [name for name in _TAXON_COLUMNS if name not in table]
     if missing or table["label"].duplicated().any():
         what = f"lacks the column {missing[0]!r}" if missing else "has a label twice"
         cure = f"Its columns are: {', '.join(_TAXON_COLUMNS)}; one row a label."
         raise ConfigError(what, where=path, cure=cure)
+    for name in ("aphia_id", "plankton", "carbon_mg_mm3"):
+        wrong = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
+        if wrong.any():
+            row = table[wrong].iloc[0]
+            what = f"`{name}` of {row['label']!r} is no number: {row[name]!r}"
+            raise ConfigError(what, where=path, cure="Correct it, or leave the cell empty.")
     return table.set_index("label")
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from seston.campaign import Campaign
 from seston.report import Making, write_report
-from seston.store import new_file, open_dataset
+from seston.store import load_dataset, new_file
 
 #: Libraries whose version can change a number.
 _LIBRARIES = ("seston", "numpy", "numba", "opencv-python-headless", "xarray", "zarr", "gsw")
@@ -25,8 +25,8 @@ def report(campaign: Campaign) -> None:
     SpaceError
         The disk is full.
     """
-    with open_dataset(campaign.profiles) as profiles, new_file(_path(campaign)) as draft:
-        write_report(draft, profiles, campaign.objects, _making(campaign))
+    with new_file(_path(campaign)) as draft:
+        write_report(draft, load_dataset(campaign.profiles), campaign.objects, _making(campaign))
 
 
 def _path(campaign: Campaign) -> Path:

@@ -33,19 +33,17 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
     SpaceError
         The disk is full.
     """
-    work, tasks = _work(campaign, shard)
-    frames = manifest.read_frames(campaign, shard.name)
-    title = f"segment {campaign.name}/{shard.name}"
-    with (
-        new_objects(campaign.shard_folder(shard.name) / "objects.zarr") as (_, writer),
-        progress(title, len(frames), "frames") as shown,
-    ):
+    target = campaign.shard_folder(shard.name) / "objects.zarr"
+    with new_objects(target) as (_, writer):
+        work, tasks = _work(campaign, shard)
+        frames = manifest.read_frames(campaign, shard.name)
         account = _Account(frames)
-        for found in cluster.stream(client, work, ((task,) for task in tasks)):
-            rows = account.add(found)
-            writer.append({**found.columns, "frame": rows}, found.pixels)
-            shown.advance(len(found.level), len(found.columns["object_id"]))
-        shown.advance(len(frames) - shown.done)  # unusable frames are in no task
+        with progress(f"segment {campaign.name}/{shard.name}", len(frames), "frames") as shown:
+            for found in cluster.stream(client, work, ((task,) for task in tasks)):
+                rows = account.add(found)
+                writer.append({**found.columns, "frame": rows}, found.pixels)
+                shown.advance(len(found.level), len(found.columns["object_id"]))
+            shown.advance(len(frames) - shown.done)  # unusable frames are in no task
         writer.close(account.frame_variables(), account.attributes())
     with new_file(campaign.fingerprint_file(shard.name)) as draft:
         draft.write_text(campaign.segmentation_fingerprint(shard.name), "ascii")

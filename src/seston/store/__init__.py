@@ -1,7 +1,9 @@
 """Datasets on disk: Zarr stores that are written atomically and open as xarray Datasets."""
 
 from seston.atomic import new_file, new_folder
+from seston.store.damage import check_whole, damage_explained
 from seston.store.objects import (
+    load_dataset,
     new_objects,
     new_scores,
     open_dataset,
@@ -10,9 +12,13 @@ from seston.store.objects import (
     read_feature,
     read_vignettes,
 )
-from seston.store.profiles import write_dataset
+from seston.store.profiles import fill_store, write_dataset
 
 __all__ = [
+    "check_whole",
+    "damage_explained",
+    "fill_store",
+    "load_dataset",
     "new_file",
     "new_folder",
     "new_objects",

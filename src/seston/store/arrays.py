@@ -3,6 +3,10 @@
 Chunks are what a reader fetches, shards are what a writer writes (one file each). Two
 processes must never write into one shard: that loses bytes without an error. `write_region`
 therefore refuses a region that is not made of whole shards.
+
+Zarr reads a file that is gone as fill values, and has no checksum of its own. So every store says
+how many files it has, and every chunk carries a checksum: what was lost or changed on the disk is
+found (see `store.damage`).
 """
 
 from __future__ import annotations
@@ -12,12 +16,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
+from zarr.codecs import ZstdCodec
 
 from seston.errors import StoreError
 from seston.variables import TIME_UNITS, Variable
@@ -26,8 +31,11 @@ ROWS_PER_CHUNK = 1 << 14
 ROWS_PER_SHARD = 1 << 18
 BYTES_PER_CHUNK = 1 << 20
 BYTES_PER_SHARD = 1 << 26
-_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-_BYTES_CODEC = BloscCodec(cname="zstd", clevel=1, shuffle="noshuffle")
+#: Not Blosc, and not the codec crc32c: of a part of a chunk, these decode the part alone, and
+#: nothing compares the checksum.
+CODEC = ZstdCodec(level=1, checksum=True)
+#: Attribute of a store: its files of chunks. (Chunks of nothing but fill values have none.)
+STORED_FILES = "stored_files"
 
 
 @contextmanager
@@ -64,7 +72,7 @@ def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zar
             dtype="int64" if is_time else variable.dtype,
             chunks=(_chunk_rows(variable), *rest),
             shards=(shard_rows(variable), *rest),
-            compressors=_BYTES_CODEC if variable.dims == ("byte",) else _CODEC,
+            compressors=CODEC,
             dimension_names=variable.dims,
             fill_value=_stored_fill(variable),
             attributes=attributes,
@@ -115,7 +123,7 @@ def create_labels(group: zarr.Group, variable: Variable, labels: list[str]) -> N
             dtype="str",
             dimension_names=variable.dims,
             attributes=variable.attrs,
-            compressors=None,
+            compressors=CODEC,
         )
         if labels:
             array[:] = np.array(labels, dtype=np.dtypes.StringDType())
@@ -159,8 +167,18 @@ class Appender:
         self.held_rows = len(together) - rows
 
 
-def consolidate(path: os.PathLike[str] | str) -> None:
-    """Put the metadata of a whole store into one file, so that it opens with one read."""
+def count_files(path: Path) -> int:
+    """Files of a store that hold chunks; those of metadata, and hidden ones, are left out."""
+    names = (p.name for p in path.rglob("*") if p.is_file())
+    return sum(name != "zarr.json" and not name.startswith(".") for name in names)
+
+
+def finish_store(path: Path) -> None:
+    """Say in a store how many files it has, and put the metadata of all arrays into one file.
+
+    It then opens with one read. Nothing may be written into it any more.
+    """
+    zarr.open_group(path, mode="r+").attrs[STORED_FILES] = count_files(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not yet in the Zarr v3 specification, read by all
         zarr.consolidate_metadata(os.fspath(path))

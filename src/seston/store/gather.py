@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from seston.errors import StoreError
 from seston.store.arrays import fast_codecs, shard_rows, write_region
+from seston.store.damage import damage_explained
 from seston.store.objects import open_group
 from seston.variables import OBJECTS, Variable
 
@@ -97,7 +98,8 @@ def _piece(name: str, source: Source, low: int, high: int) -> NDArray[Any]:
             where=source.path,
             cure="Delete this shard and run again.",
         )
-    values = np.asarray(array[low:high])
+    with damage_explained(source.path):
+        values = np.asarray(array[low:high])
     if not source.shift:
         return values
     return np.where(values < 0, values, values + np.asarray(source.shift, values.dtype))

@@ -25,13 +25,15 @@ from seston.atomic import new_folder
 from seston.errors import StoreError
 from seston.features import FEATURES
 from seston.store.arrays import (
+    STORED_FILES,
     Appender,
-    consolidate,
     create,
     create_labels,
     fast_codecs,
+    finish_store,
     stored,
 )
+from seston.store.damage import CURE, check_whole, damage_explained
 from seston.variables import OBJECTS, PROFILES
 
 #: Columns that segmentation knows; the gather adds position, scores and taxa.
@@ -118,7 +120,7 @@ def new_objects(path: Path) -> Iterator[tuple[Path, ObjectWriter]]:
     with new_folder(path) as draft:
         writer = ObjectWriter(draft)
         yield draft, writer
-        consolidate(draft)
+        finish_store(draft)
 
 
 def open_group(path: Path) -> zarr.Group:
@@ -129,12 +131,8 @@ def open_group(path: Path) -> zarr.Group:
     StoreError
         There is none, or it is damaged.
     """
-    try:
+    with _absence_explained(path), damage_explained(path):
         return zarr.open_group(path, mode="r")
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"no dataset to read ({error})", where=path, cure="Run the workflow again."
-        ) from error
 
 
 def open_dataset(path: Path) -> xr.Dataset:
@@ -145,27 +143,50 @@ def open_dataset(path: Path) -> xr.Dataset:
     StoreError
         There is none, or it is damaged.
     """
-    try:
+    with _absence_explained(path), damage_explained(path):
+        check_whole(path)
         dataset: xr.Dataset = xr.open_zarr(path, chunks=None)
+        dataset.attrs.pop(STORED_FILES, None)  # of the store, not of what it holds
         return dataset
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"no dataset to read ({error})", where=path, cure="Run the workflow again."
-        ) from error
+
+
+def load_dataset(path: Path) -> xr.Dataset:
+    """Read a store that fits in memory.
+
+    Raises
+    ------
+    StoreError
+        There is none, or it is damaged.
+    """
+    with open_dataset(path) as dataset, damage_explained(path):
+        return dataset.load()
+
+
+@contextmanager
+def _absence_explained(path: Path) -> Iterator[None]:
+    if not path.exists():
+        raise StoreError("there is no such dataset", where=path, cure="Run the workflow first.")
+    yield
 
 
 def read_column(group: zarr.Group, name: str, rows: slice | None = None) -> NDArray[Any]:
     """Read one column, or a range of its rows; times come as datetime64[ns]."""
     array = _array(group, name)
-    with fast_codecs():
+    with fast_codecs(), damage_explained(place_of(group)):
         values = np.asarray(array[rows if rows is not None else slice(None)])
     return values.view("datetime64[ns]") if OBJECTS[name].dtype.startswith("date") else values
+
+
+def place_of(group: zarr.Group) -> Path:
+    """Where a group lies on disk."""
+    root: Path = group.store.root  # type: ignore[attr-defined]
+    return root / group.path
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     found = group.get(name)
     if not isinstance(found, zarr.Array):
-        raise StoreError(f"has no array {name!r}", where=str(group.store_path))
+        raise StoreError(f"has no array {name!r}", where=place_of(group), cure=CURE)
     return found
 
 
@@ -176,7 +197,8 @@ def length(group: zarr.Group, name: str) -> int:
 
 def read_labels(group: zarr.Group, name: str) -> list[str]:
     """Read a short array of texts."""
-    return [str(label) for label in np.asarray(_array(group, name)[:])]
+    with damage_explained(place_of(group)):
+        return [str(label) for label in np.asarray(_array(group, name)[:])]
 
 
 def read_feature(group: zarr.Group, name: str, rows: slice) -> NDArray[np.float32]:
@@ -212,7 +234,7 @@ def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8
     sizes = heights.astype(np.int64) * widths
     first = int(start[seen].min()) if seen.any() else 0
     last = int((start + sizes)[seen].max(initial=0))
-    with fast_codecs():
+    with fast_codecs(), damage_explained(place_of(group)):
         pixels = np.asarray(_array(group, "vignettes/pixels")[first:last])
     offsets = np.where(seen, start - first, 0)
     return [
@@ -234,4 +256,4 @@ def new_scores(
         with fast_codecs():
             writer.close()
         group.attrs.update(dict(attributes))
-        consolidate(draft)
+        finish_store(draft)

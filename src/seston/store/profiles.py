@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from seston.atomic import new_folder
-from seston.store.arrays import consolidate
+from seston.store.arrays import CODEC, finish_store
 from seston.variables import TIME_UNITS
 
 
@@ -25,13 +25,24 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     SpaceError
         The disk is full.
     """
-    with new_folder(path) as draft, warnings.catch_warnings():
+    with new_folder(path) as draft:
+        fill_store(draft, dataset)
+
+
+def fill_store(folder: Path, dataset: xr.Dataset) -> None:
+    """Write a dataset into a folder inside one that `new_folder` gave; see `write_dataset`."""
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # consolidated metadata and text in Zarr v3
+        folder.mkdir(parents=True, exist_ok=True)
         plain = dataset.drop_encoding()
         plain.to_zarr(
-            draft, mode="w", consolidated=False, zarr_format=3, encoding=_encodings(plain)
+            folder,
+            mode="w",
+            consolidated=False,
+            zarr_format=3,
+            encoding=_encodings(plain),
         )
-        consolidate(draft)
+        finish_store(folder)
 
 
 def _encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -40,7 +51,10 @@ def _encodings(dataset: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 def _encoding(variable: xr.Variable) -> dict[str, Any]:
     # One chunk each: these datasets are read whole. Chunks may not be empty.
-    encoding: dict[str, Any] = {"chunks": tuple(max(1, n) for n in variable.shape)}
+    encoding: dict[str, Any] = {
+        "chunks": tuple(max(1, n) for n in variable.shape),
+        "compressors": (CODEC,),
+    }
     if np.issubdtype(variable.dtype, np.datetime64):
         encoding |= {"units": TIME_UNITS, "dtype": "int64", "calendar": "proleptic_gregorian"}
     elif variable.dtype.kind == "f":
