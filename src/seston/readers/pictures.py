@@ -19,6 +19,9 @@ from seston.frame import UInt8Array
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 TIFF = frozenset({".tif", ".tiff"})
+#: Compressions that tifffile undoes by itself: none, deflate (two numbers) and PackBits. Pillow
+#: undoes the others, as LZW.
+_OWN = frozenset({1, 8, 32946, 32773})
 #: Larger pictures are refused before any memory is taken: 512 Mpx, a scan of 2400 dpi has 330.
 MAX_PIXELS = 1 << 29
 _DEEP = ("I", "F")  # Pillow's modes of 16 and 32 bits: I;16, I;16B, I, F
@@ -86,7 +89,9 @@ def read_picture(path: Path) -> UInt8Array:
         if path.suffix.lower() in TIFF:
             with tifffile.TiffFile(path) as tiff:
                 _tiff_header(tiff, path)
-                return _luminance(tiff.pages[0].asarray())
+                page: Any = tiff.pages[0]
+                if page.compression in _OWN:
+                    return _luminance(page.asarray())
         with _pillow(path) as picture:
             return np.array(picture.convert("L"), np.uint8)
 
