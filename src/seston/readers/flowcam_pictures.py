@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def find_pictures(
     there = _pictures_below(folder)
     rows = rows.copy()
     single = [there.get(name.lower(), "") for name in rows["source_id"]]
-    raw = [there.get(f"rawfile_{n:06d}", "") for n in _raw_numbers(rows, rate_hz)]
+    raw = _raw(there, rows, rate_hz)
     in_collage = (rows["file"] != "") & (rows["file_top"] >= 0) & (rows["file_left"] >= 0)
     if in_collage.any() and any(Path(name).stem.lower() in there for name in rows["file"]):
         rows["file"] = [there.get(Path(name).stem.lower(), name) for name in rows["file"]]
@@ -53,11 +53,13 @@ def find_pictures(
         lost = np.array(single, object) == ""
         rows.loc[lost, "file"] = "the picture of " + rows.loc[lost, "source_id"]
         return rows, []
-    if len(raw) and all(raw):
+    if raw:
         rows["file"], rows["file_top"], rows["file_left"] = raw, rows["top"], rows["left"]
         return rows, []
     rows["file"] = ""
-    return rows, ["no pictures are there: sizes are those of the list"]
+    kept = any(name.startswith("rawfile_") for name in there)
+    why = "the raw images cannot be matched with the list" if kept else "no pictures are there"
+    return rows, [f"{why}: sizes are those of the list"]
 
 
 def _pictures_below(folder: Path) -> dict[str, str]:
@@ -70,21 +72,43 @@ def _pictures_below(folder: Path) -> dict[str, str]:
     }
 
 
-def _raw_numbers(rows: pd.DataFrame, rate_hz: float) -> NDArray[np.int64]:
-    """Give the number of the raw image of each particle, from the time elapsed.
+def raw_numbers(seconds: NDArray[np.float64], rate_hz: float) -> tuple[NDArray[np.int64], int]:
+    """Number the raw image of each particle by the time elapsed.
 
     Where raw images are kept their numbers are not those of the list. They follow from the time,
     less an image for every calibration: one before the first particle, and one in each pause that
     is about as long as that (a rule found by others; not tried on real files).
+
+    Parameters
+    ----------
+    seconds : array (particle), s
+        Time elapsed.
+    rate_hz : float
+        Source images a second.
+
+    Returns
+    -------
+    numbers : array (particle), int64
+    calibrations : int
+        How many were seen.
     """
-    seconds = rows["seconds"].to_numpy(float)
-    if not len(rows) or not rate_hz > 0 or np.isnan(seconds).any():
-        return rows["frame"].to_numpy(np.int64)
     times, back = np.unique(seconds, return_inverse=True)
     steps = np.rint(np.diff(times, prepend=0.0) * rate_hz).astype(np.int64)
     calibrated = steps > steps[0] - 2
     calibrated[0] = True
-    return np.asarray(np.maximum(np.cumsum(steps) - np.cumsum(calibrated), 0)[back], np.int64)
+    numbers = np.maximum(np.cumsum(steps) - np.cumsum(calibrated), 0)
+    return np.asarray(numbers[back], np.int64), int(calibrated.sum())
+
+
+def _raw(there: Mapping[str, str], rows: pd.DataFrame, rate_hz: float) -> list[str]:
+    """Find the raw image of each particle; none where their numbers are not sure."""
+    seconds = rows["seconds"].to_numpy(float)
+    if not len(rows) or not rate_hz > 0 or np.isnan(seconds).any():
+        return []
+    numbers, calibrations = raw_numbers(seconds, rate_hz)
+    told = sum(name.startswith("cal_image_") for name in there)
+    found = [there.get(f"rawfile_{number:06d}", "") for number in numbers]
+    return found if all(found) and calibrations == (told or calibrations) else []
 
 
 def without_picture(folder: Path, rows: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
