@@ -73,7 +73,7 @@ def _pictures_below(folder: Path) -> dict[str, str]:
 
 
 def raw_numbers(seconds: NDArray[np.float64], rate_hz: float) -> tuple[NDArray[np.int64], int]:
-    """Number the raw image of each particle by the time elapsed.
+    """Give the number of the raw image of each particle, by the time elapsed.
 
     Where raw images are kept their numbers are not those of the list. They follow from the time,
     less an image for every calibration: one before the first particle, and one in each pause that

@@ -5,7 +5,9 @@ A haul is a folder with ``Pictures`` (folders of vignettes), ``Telemetrie`` (a f
 ``20130903 112233  123  000001 0456 0789``. All vignettes of one moment are of one frame: a camera
 takes one picture in a millisecond, whatever the number means. Frames in which nothing was cut
 leave no vignette, so they are counted from the rate that the telemetry tells, between the first
-and the last vignette of the haul, and listed: they are water too.
+and the last vignette of the haul, and listed: they are water too. What was filmed before the
+first and after the last is not counted, so that a haul of n frames with vignettes has about 2/n
+too little water: with few vignettes concentrations come out too high.
 
 The parts of an object that was cut in two are not joined: whether vignettes that touch are one
 object or two is seen only in their masks, and a reader makes none.

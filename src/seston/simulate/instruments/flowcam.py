@@ -147,11 +147,11 @@ def _as_csv(folder: Path, water: Water, particles: Sequence[_Particle], images: 
              "Diameter (ABD) (µm)", "Elapsed Time (s)", "Image Height (px)", "Image Width (px)",
              "Source Image", "UUID")  # fmt: skip
     lines = [", ".join(f'"{head}"' for head in heads)]
-    pictures = np.full((images + _CALIBRATING, _HEIGHT, _WIDTH), 165, np.uint8)
+    in_image: dict[int, list[_Particle]] = {}
     for p in particles:
         height, width = p.pixels.shape
         number = p.frame + _CALIBRATING
-        pictures[number - 1, p.top : p.top + height, p.left : p.left + width] = p.pixels
+        in_image.setdefault(number - 1, []).append(p)
         values = (water.sample, f"{np.pi / 4 * p.diameter_um**2:.4f}", f"{_UM:.4f}",
                   f"{p.left}.00", f"{p.top}.00", f"{p.diameter_um:.4f}",
                   f"{number / _RATE_HZ:.4f}", f"{height}.00", f"{width}.00", number,
@@ -160,12 +160,17 @@ def _as_csv(folder: Path, water: Water, particles: Sequence[_Particle], images: 
     (folder / f"{water.sample}.csv").write_bytes("\r\n".join(lines).encode("latin-1"))
     (folder / f"{water.sample}_summary.csv").write_text(
         f"Name, {water.sample}\nFluid Volume Imaged, {water.volume_m3 * 1e6:.4f} ml\n"
-        f"Efficiency, 31.2 %\nTotal, {len(pictures)}\nUsed, {images}\n"
+        f"Efficiency, 31.2 %\nTotal, {images + _CALIBRATING}\nUsed, {images}\n"
         f"Frame Rate, {_RATE_HZ:.2f} fps\nStart Time, {_clock(water, 0, ' ')[:19]}\n"
         f"Particle Count, {len(particles)}\n"
     )
-    _save(pictures[0], folder / "cal_image_000001.tif")
-    for number, picture in enumerate(pictures):
+    empty = np.full((_HEIGHT, _WIDTH), 165, np.uint8)
+    _save(empty, folder / "cal_image_000001.tif")
+    for number in range(images + _CALIBRATING):
+        picture = empty.copy()
+        for p in in_image.get(number, ()):
+            height, width = p.pixels.shape
+            picture[p.top : p.top + height, p.left : p.left + width] = p.pixels
         _save(picture, folder / f"rawfile_{number:06d}.tif")
 
 
