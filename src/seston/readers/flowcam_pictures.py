@@ -118,6 +118,8 @@ def without_picture(folder: Path, rows: pd.DataFrame) -> Iterator[tuple[str, NDA
         if not (folder / str(name)).is_file():
             yield f"{name} is missing, and the particles in it", frames
             continue
+        if frames[0] == frames[-1]:  # one image: whatever is wrong is said when it is read
+            continue
         try:
             size = pictures.read_header(folder / str(name))
         except InputError as error:
