@@ -124,12 +124,12 @@ def list_line_scan(
     ConfigError
         The line rate or the width of a pixel is not known.
     """
-    interval = 1 / _required(optics, "line_rate_hz", deployment)
+    interval = 1 / required(optics, "line_rate_hz", deployment)
     frames = _expand(files, interval)
     _drop_overlaps(frames, interval, ingest)
     frames["line_interval"] = interval
     frames["scan"] = _scans(frames, interval, ingest.gap_tolerance_s)
-    frames["pixel_width"] = _required(optics, "pixel_width_mm", deployment)
+    frames["pixel_width"] = required(optics, "pixel_width_mm", deployment)
     _add_pixel_height(frames, interval, optics, speed)
     return finish(frames, deployment, _slab_volume(frames, optics))
 
@@ -158,7 +158,7 @@ def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.
     frames = _expand(files, 0.0)
     frames["line_interval"] = 0.0
     frames["scan"] = np.arange(len(frames))
-    frames["pixel_width"] = _required(optics, "pixel_width_mm", deployment)
+    frames["pixel_width"] = required(optics, "pixel_width_mm", deployment)
     frames["pixel_height"] = optics.pixel_height_mm or optics.pixel_width_mm
     frames["speed"] = np.nan
     volume = _slab_volume(frames, optics)
@@ -167,7 +167,14 @@ def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.
     return finish(frames, deployment, volume)
 
 
-def _required(optics: Optics, name: str, deployment: str) -> float:
+def required(optics: Optics, name: str, deployment: str) -> float:
+    """Give a value of the optics that nothing can stand for.
+
+    Raises
+    ------
+    ConfigError
+        It is not known.
+    """
     value: float | None = getattr(optics, name)
     if value is None:
         raise ConfigError(

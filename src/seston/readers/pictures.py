@@ -20,6 +20,9 @@ from seston.frame import UInt8Array
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 TIFF = frozenset({".tif", ".tiff"})
+#: Compressions that tifffile undoes by itself: none, deflate (two numbers) and PackBits. Pillow
+#: undoes the others, as LZW.
+_OWN = frozenset({1, 8, 32946, 32773})
 #: Larger pictures are refused before any memory is taken: 512 Mpx, a scan of 2400 dpi has 330.
 MAX_PIXELS = 1 << 29
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP")  # others of Pillow's are not pictures of instruments
@@ -138,7 +141,9 @@ def read_picture(path: Path) -> UInt8Array:
         if path.suffix.lower() in TIFF:
             with tifffile.TiffFile(path) as tiff:
                 _tiff_header(tiff, path)
-                return _luminance(tiff.pages[0].asarray())
+                page: Any = tiff.pages[0]
+                if page.compression in _OWN:
+                    return _luminance(page.asarray())
         with _pillow(path) as picture:
             return np.array(picture.convert("L"), np.uint8)
 
