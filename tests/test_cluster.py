@@ -16,7 +16,7 @@ from distributed import Client
 import tiny
 from seston.cluster import connect, run_all, stream
 from seston.errors import ConfigError, SpaceError, WorkerError
-from seston.stages import segment as stage
+from seston.stages import windows
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_worker_that_is_killed_changes_no_byte_of_the_objects(
     tiny.segment(campaign, client)
     before = tiny.content(tmp_path / "results")
     marker = tmp_path / "killed"
-    monkeypatch.setattr(stage, "run_task", dying_once(stage.run_task, marker))
+    monkeypatch.setattr(windows, "run_task", dying_once(windows.run_task, marker))
     tiny.segment(campaign, client)
     assert marker.exists()
     assert tiny.content(tmp_path / "results") == before
