@@ -233,7 +233,11 @@ def simulate(
     for what, value, values in (("instrument", instrument, known), ("preset", preset, SIZES)):
         if value not in values:
             raise ConfigError(f"no {what} {value!r}", cure=f"There are: {', '.join(values)}.")
-    known[instrument](folder, preset, seed, cores or available_cores())
+    row = known[instrument](folder, preset, seed, cores or available_cores())
+    paths = {name: str(folder / row[name]) for name in ("path", "environment") if name in row}
+    told = {"campaign": folder.name, "deployment": folder.name, "instrument": instrument}
+    told |= row | paths
+    print("For campaigns.csv:", ",".join(told), ",".join(told.values()), sep="\n")
 
 
 @app.command("learning-set", rich_help_panel=TOOLS)

@@ -164,6 +164,7 @@ class Profiles(Strict):
 class Simulation(Strict):
     """A campaign with known truth, which the workflow makes before it begins."""
 
+    instrument: Name = Field("isiis", description="whose files; see `seston instruments`")
     preset: Literal["tiny", "demo", "full"] = Field(
         "demo", description="size of the campaign: tiny for tests, full at the real density"
     )

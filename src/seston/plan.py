@@ -67,7 +67,9 @@ class Plan:
     def simulation(self, campaign: str) -> str:
         """Options of the command that simulates a campaign."""
         settings = self.config.simulate.campaigns[campaign]
-        return f"--preset {settings.preset} --seed {settings.seed}"
+        return (
+            f"--instrument {settings.instrument} --preset {settings.preset} --seed {settings.seed}"
+        )
 
     @property
     def learning_set_options(self) -> str:
