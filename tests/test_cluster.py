@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client
 
@@ -87,14 +90,32 @@ def test_no_task_writes_on_when_another_has_failed(tmp_path: Path, client: Clien
     assert len(written) < 10
 
 
-def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    import dask
-
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x", "tcp://"])
+def test_a_scheduler_that_does_not_answer_is_told_and_nothing_stays_behind(address: str) -> None:
+    before = dask.config.get("scheduler", None)
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-        pytest.raises(ConfigError, match="tcp://127.0.0.1:1: no Dask scheduler answers"),
-        connect(scheduler="tcp://127.0.0.1:1"),
+        pytest.raises(ConfigError, match=f"{address}: no Dask scheduler answers"),
+        connect(scheduler=address),
     ):
         pass
-    with pytest.raises(ConfigError), connect(scheduler="nonsense://x"):
-        pass
+    assert dask.config.get("scheduler", None) == before
+
+
+def test_a_scheduler_that_runs_already_is_used(client: Client) -> None:
+    with connect(scheduler=client.scheduler.address) as other:
+        assert list(run_all(other, [partial(max, 1, 2)])) == [2]
+
+
+def test_dask_is_left_as_it_was() -> None:
+    code = (
+        "import dask\nfrom seston.cluster import connect\n"
+        "if __name__ == '__main__':\n"
+        "    with connect(cores=1): assert dask.config.get('scheduler') == 'dask.distributed'\n"
+        "    try:\n"
+        "        with connect(scheduler='nonsense://x'): pass\n"
+        "    except ValueError: pass\n"
+        "    with connect(cores=1): pass\n"
+        "    assert dask.config.get('scheduler', None) is None\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=50)

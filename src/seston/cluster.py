@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, TypeVar
@@ -20,6 +22,7 @@ from distributed import (
     as_completed,
     wait,
 )
+from distributed.comm.core import connect as open_comm
 
 from seston.errors import ConfigError, WorkerError
 
@@ -84,7 +87,10 @@ def connect(
 
 
 def _connected(scheduler: str) -> Client:
+    """Knock first: a client that finds no scheduler stays behind as the default of all of Dask."""
     try:
+        with ThreadPoolExecutor(1) as thread:  # in a notebook, this one has its own event loop
+            thread.submit(asyncio.run, _knock(scheduler)).result()
         return Client(scheduler)
     except (OSError, ValueError) as error:
         raise ConfigError(
@@ -92,6 +98,11 @@ def _connected(scheduler: str) -> Client:
             where=scheduler,
             cure="Correct --scheduler, or leave it out to work with the cores of this machine.",
         ) from None
+
+
+async def _knock(scheduler: str) -> None:
+    comm = await open_comm(scheduler)
+    await comm.close()
 
 
 @contextmanager
