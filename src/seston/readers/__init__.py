@@ -3,7 +3,7 @@
 A reader lists frames, decodes them and reads the environment; it never segments or writes.
 """
 
-from seston.readers import isiis, stills  # noqa: F401 - they register themselves
+from seston.readers import ecotaxa, isiis, planktoscope, stills  # noqa: F401 - they register themselves
 from seston.readers.reader import (
     About,
     FrameReader,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -117,12 +118,12 @@ def _pillow(path: Path) -> Iterator[Image.Image]:
             yield picture
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(source: Path | io.BytesIO) -> Image.Image:
     """Open a picture whatever size it claims: `check_size` is the judge, and nothing is decoded."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
     try:
-        return Image.open(path)
+        return Image.open(source)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
@@ -154,3 +155,36 @@ def _luminance(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> UInt8
     if pixels.shape[-1] < 3:  # grey with alpha
         return np.ascontiguousarray(pixels[..., 0])
     return np.asarray(np.rint(pixels[..., :3] @ _LUMINANCE), np.uint8)
+
+
+def decode_picture(data: bytes, where: str, most_pixels: int = MAX_PIXELS) -> UInt8Array:
+    """Decode a picture that lies in an archive: PNG, JPEG, GIF or BMP; see `read_picture`.
+
+    Parameters
+    ----------
+    data : bytes
+    where : str
+        Its name in a message.
+    most_pixels : int
+        Larger ones are refused.
+
+    Raises
+    ------
+    InputError
+        The bytes are no picture, cut or damaged, or see `read_header`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _opened(io.BytesIO(data)) as picture:
+                check_size(Path(where), picture.height, picture.width)
+                if picture.height * picture.width > most_pixels:
+                    raise InputError(f"more than {most_pixels} pixels", where=where)
+                _check_depth(Path(where), deep=picture.mode.startswith(_DEEP))
+                return np.array(picture.convert("L"), np.uint8)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError("not a picture that can be read", where=where) from None
+    except _DAMAGE as error:
+        raise InputError(f"the picture is damaged: {error}", where=where) from None
