@@ -100,19 +100,23 @@ def read_table(stream: BinaryIO, where: str) -> Table:
     lines = _Lines(stream, where)
     header = lines.header()
     wanted = _wanted(header)
-    shared = {name: _Shared() for name in SHARED if name in wanted}
+    cells = _Cells()
+    shared = {name: _Shared(cells) for name in SHARED if name in wanted}
     parts: list[pd.DataFrame] = []
     for block in lines.blocks():
         part = _parsed(block, len(header), wanted, where)
         for name, texts in shared.items():
             part[name] = texts.codes(part[name])
+        for name in OWN:
+            if name in wanted:
+                part[name] = cells.clean_all(part[name])
         parts.append(part)
     if not sum(map(len, parts)):
         raise InputError("the table has no rows", where=where)
     rows = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     for name, texts in shared.items():
         rows[name] = pd.Categorical.from_codes(rows[name], categories=list(texts.known))
-    return Table(rows, lines.problems())
+    return Table(rows, [*cells.problems(lines.marked), *lines.problems()])
 
 
 def _wanted(header: Sequence[str]) -> dict[str, int]:
@@ -129,6 +133,8 @@ def _parsed(block: bytes, width: int, wanted: Mapping[str, int], where: str) -> 
     """Parse lines of equally many cells."""
     dtypes: dict[str, Any] = {name: "category" for name in SHARED if name in wanted}
     dtypes |= {name: str for name in OWN if name in wanted}
+    if not block.isascii():
+        block = block.decode("latin-1").encode()
     names = [f"_{i}" for i in range(width)]
     for name, place in wanted.items():
         names[place] = name
@@ -151,18 +157,19 @@ def _numbers(values: pd.Series[Any]) -> NDArray[np.float64]:
     if values.dtype.kind in "fiu":
         found = values.to_numpy(np.float64)
         return np.where(np.isfinite(found), found, np.nan)
-    return numbers(values.fillna("").astype(str))
+    return numbers(values.fillna("").astype(str).str.strip('" '))
 
 
 class _Shared:
     """The texts of a column so far, in the order of their first row."""
 
-    def __init__(self) -> None:
+    def __init__(self, cells: _Cells) -> None:
         self.known: dict[str, int] = {}
+        self._cells = cells
 
     def codes(self, values: pd.Series[Any]) -> NDArray[np.int32]:
         """Give the number of the text of each row."""
-        own = [str(text).strip() for text in values.cat.categories]
+        own = [self._cells.clean(str(text)) for text in values.cat.categories]
         numbered = [self.known.setdefault(text, len(self.known)) for text in own]
         return np.array([*numbered, -1], np.int32)[values.cat.codes.to_numpy()]
 
@@ -177,12 +184,13 @@ class _Lines:
         self._bytes = 0
         self._tabs = 0
         self._first = True
+        self.marked = False
         self._mended: dict[str, int] = {}
 
     def header(self) -> list[str]:
         """Give the names of the columns, in small letters."""
         self._fill()
-        self._marked = self._rest.startswith(b"\xef\xbb\xbf")
+        self.marked = self._rest.startswith(b"\xef\xbb\xbf")
         line, _, self._rest = self._rest.removeprefix(b"\xef\xbb\xbf").partition(b"\n")
         names = _cells(line)
         if "object_id" not in names:
@@ -192,7 +200,7 @@ class _Lines:
         return names
 
     def blocks(self) -> Iterator[bytes]:
-        """Give the rows, in UTF-8 and without quotation marks around cells."""
+        """Give the rows, as they are."""
         more = True
         while more:
             more = self._fill()
@@ -205,7 +213,7 @@ class _Lines:
             if whole.strip():
                 whole = self._checked(whole if whole.endswith(b"\n") else whole + b"\n")
             if whole.strip(b"\n"):
-                yield self._unquoted(self._decoded(whole))
+                yield whole
 
     def _fill(self) -> bool:
         data = self._stream.read(_BLOCK)
@@ -275,30 +283,9 @@ class _Lines:
         if number:
             self._mended[what] = self._mended.get(what, 0) + int(number)
 
-    def _decoded(self, block: bytes) -> bytes:
-        if block.isascii():
-            return block
-        text, utf8 = _mend(block.decode("latin-1"), _TWICE)
-        if utf8:
-            self._count("marked" if self._marked else "unmarked", utf8)
-            text, twice = _mend(text, _THRICE)
-            self._count("twice", twice)
-        return text.encode("utf-8", "replace")
-
-    def _unquoted(self, block: bytes) -> bytes:
-        """Take away the quotation marks around cells; two inside are one."""
-        if b'"' not in block:
-            return block
-        block = b"\n" + block
-        for mark in (b"\t", b"\n"):
-            block = block.replace(mark + b'"', mark).replace(b'"' + mark, mark)
-        return block[1:].replace(b'""', b'"')
-
     def problems(self) -> list[str]:
         """Say what was mended or left out."""
         said = {
-            "unmarked": "is UTF-8 without a byte-order mark, which EcoTaxa would read as latin-1",
-            "twice": "holds text that was encoded twice: mended",
             "unclosed": "{} rows hold a quotation mark that is not closed: EcoTaxa would lose the "
             "rows after them",
             "short": "{} rows with more or fewer cells than the header were left out",
@@ -323,17 +310,39 @@ _TWICE = re.compile("[\xc2-\xf4][\x80-\xbf]+")
 _THRICE = re.compile("[\xc2-\xf4][\x80-\xbf" + "".join(map(chr, _WINDOWS)) + "]+")
 
 
-def _mend(text: str, pattern: re.Pattern[str]) -> tuple[str, int]:
-    """Read runs of characters that are bytes of UTF-8 as what they stand for, and count them."""
-    count = 0
+class _Cells:
+    """Takes quotation marks from around cells, and mends how they were encoded."""
 
-    def once(match: re.Match[str]) -> str:
-        nonlocal count
-        try:
-            mended = match[0].translate(_WINDOWS).encode("latin-1").decode("utf-8")
-        except UnicodeError:
-            return match[0]
-        count += 1
-        return mended
+    def __init__(self) -> None:
+        self._utf8 = self._twice = False
 
-    return pattern.sub(once, text), count
+    def clean(self, cell: str) -> str:
+        """Give a cell, of which each character is a byte of the file, as it was meant."""
+        cell = cell.strip()
+        if cell.startswith('"'):
+            cell = cell[1:].removesuffix('"').replace('""', '"').strip()
+        if cell.isascii():
+            return cell
+        once = _TWICE.sub(_meant, cell)
+        self._utf8 |= once != cell
+        found = _THRICE.sub(_meant, once) if once != cell else once
+        self._twice |= found != once
+        return found
+
+    def clean_all(self, values: pd.Series[Any]) -> pd.Series[Any]:
+        """Clean a column; most cells need nothing, and nothing is done to them."""
+        return pd.Series(list(map(self.clean, values)), values.index, dtype=object)
+
+    def problems(self, marked: bool) -> list[str]:
+        """Say what was mended."""
+        unmarked = "is UTF-8 without a byte-order mark, which EcoTaxa would read as latin-1"
+        said = [unmarked] * (self._utf8 and not marked)
+        return said + ["holds text that was encoded twice: mended"] * self._twice
+
+
+def _meant(match: re.Match[str]) -> str:
+    """Read a run of characters that are bytes of UTF-8 as what it stands for."""
+    try:
+        return match[0].translate(_WINDOWS).encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return match[0]
