@@ -170,7 +170,9 @@ class EcoTaxa(VignetteReader):
             first = ~frames["sample_id"].astype(str).duplicated().to_numpy()
             found.volume[bare] = np.where(first[bare], configured * 1e-3, 0.0)
             found.problem[bare], source[bare] = "", "config"
-        frames["problem"] = [_both(a, b) for a, b in zip(frames["problem"], found.problem, strict=True)]
+        frames["problem"] = [
+            _both(a, b) for a, b in zip(frames["problem"], found.problem, strict=True)
+        ]
         frames["sample"] = frames["sample_id"].astype(str)
         frames["subsample_factor"] = found.factor
         frames["index_in_file"] = frames.groupby("path", sort=False).cumcount()
@@ -237,7 +239,9 @@ class EcoTaxa(VignetteReader):
                 )
             )  # fmt: skip
         if lost:
-            log.warning("%s: %d pictures cannot be read: the table measures them", shelf.where, lost)
+            log.warning(
+                "%s: %d pictures cannot be read: the table measures them", shelf.where, lost
+            )
         return found
 
 

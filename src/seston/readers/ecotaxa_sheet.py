@@ -138,10 +138,14 @@ def _frame_table(frames: pd.DataFrame, time: NDArray[np.datetime64]) -> pd.DataF
     ):
         found[name] = np.nan
         if column in found:
-            found[name] = cells.each(found[column], lambda text, most=limit: cells.degrees(text, most))  # type: ignore[misc]  # noqa: E501
+            found[name] = cells.each(
+                found[column], lambda text, most=limit: cells.degrees(text, most)
+            )  # type: ignore[misc]  # noqa: E501
             said = found[column].astype(str)
             wrong = found[name].isna() & (said != "")
-            problem[wrong] = [f"{name} {t!r} cannot be read, or is out of range" for t in said[wrong]]
+            problem[wrong] = [
+                f"{name} {t!r} cannot be read, or is out of range" for t in said[wrong]
+            ]
     found["time"] = time
     for name in ("depth_min", "depth_max"):
         found[name] = frames.get(f"object_{name}", np.nan)
@@ -184,7 +188,9 @@ def _place(objects: pd.DataFrame, frames: pd.DataFrame) -> None:
     frame = objects["frame"].to_numpy()
     by = pd.DataFrame({"frame": frame, "top": top, "left": left})
     plane = by.groupby(["frame", "top", "left"], sort=False).cumcount().to_numpy()
-    size = pd.DataFrame({"frame": frame, "bottom": top + tall, "right": left + wide, "plane": plane})
+    size = pd.DataFrame(
+        {"frame": frame, "bottom": top + tall, "right": left + wide, "plane": plane}
+    )
     largest = size.groupby("frame").max()
     height = largest["bottom"] * (largest["plane"] + 1)
     listed = (height > _MOST_LINES).to_numpy()
@@ -271,5 +277,7 @@ def areas_px(objects: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.flo
 def mark_holes(objects: pd.DataFrame) -> None:
     """Say in a column ``holes`` whether ``area_exc`` of a table is the area of the holes."""
     if {"object_area", "object_area_exc"} <= set(objects):
-        share = objects["object_area_exc"] / objects["object_area"].where(objects["object_area"] > 0)
+        share = objects["object_area_exc"] / objects["object_area"].where(
+            objects["object_area"] > 0
+        )
         objects["holes"] = bool(share.median() < 0.5)

@@ -32,6 +32,8 @@ _BLOCK = 1 << 24
 MOST_BYTES = 1 << 31
 #: Lines over which a quoted cell may be broken.
 _MOST_JOINED = 50
+#: More wrong lines in 16 MB are no accident.
+_MOST_WRONG = 20_000
 _TAB, _NEWLINE, _QUOTE = 9, 10, 34
 
 #: Columns of names and numbers that many rows share: kept once.
@@ -210,6 +212,9 @@ class _Lines:
             whole, self._rest = self._rest[:end], self._rest[end:]
             if b"\r" in whole:
                 whole = whole.replace(b"\r\n", b"\n")
+            if b"\n\n" in whole:
+                whole = re.sub(rb"\n\n+", b"\n", whole)
+            whole = whole.lstrip(b"\n")
             if whole.strip():
                 whole = self._checked(whole if whole.endswith(b"\n") else whole + b"\n")
             if whole.strip(b"\n"):
@@ -241,6 +246,10 @@ class _Lines:
             self._count("unclosed", int(unclosed.sum()))
         if right.all():
             return block
+        if np.count_nonzero(~right) > _MOST_WRONG:
+            cure = "Is it cut by tabs throughout?"
+            what = "most lines have more or fewer cells than the header"
+            raise InputError(what, where=self._where, cure=cure)
         return self._repaired(block, starts, ends, right)
 
     def _without_types(self, block: bytes) -> bytes:
@@ -273,7 +282,9 @@ class _Lines:
             if tabs == self._tabs and whole.count(b'"') % 2 == 0 and len(waiting) > 1:
                 kept.append(whole)
                 waiting = []
-            elif waiting[0].count(b'"') % 2 == 0 or tabs > self._tabs or len(waiting) > _MOST_JOINED:
+            elif (
+                waiting[0].count(b'"') % 2 == 0 or tabs > self._tabs or len(waiting) > _MOST_JOINED
+            ):
                 self._count("short", len(waiting))
                 waiting = []
         self._count("short", bool(waiting))
