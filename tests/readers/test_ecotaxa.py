@@ -189,7 +189,7 @@ def test_a_uvp6_bundle_is_turned_dark_and_measured_as_the_uvp_measured_it(shared
     assert "does not tell the water of each depth" in str(found["frame_problem"].to_numpy()[0])
 
 
-@pytest.mark.parametrize("name,frames,count,samples", [
+@pytest.mark.parametrize(("name", "frames", "count", "samples"), [
     ("planktoscope_export_global.tsv.gz", 14, 7631, 14), ("zooscan_tsv", 26, 148, 21),
     ("import_test.zip", 2, 8, 2), ("uvp6_import_b_da_19_Images.zip", 12, 15, 1),
 ])  # fmt: skip
@@ -377,6 +377,10 @@ def test_campaigns_csv_can_tell_the_water(tmp_path, open_reader):
     frames = open_reader(path, "ecotaxa", imaged_volume_l=5000).frames()
     assert frames["imaged_volume"].tolist() == [5]
     assert frames["volume_source"].tolist() == ["config"]
+    assert frames["subsample_factor"].tolist() == [4]
+    uvp = {**ROW, "sample_tot_vol": "", "acq_instrument": "uvp6"}
+    path = write(tmp_path / "u.tsv", table(uvp))
+    assert open_reader(path, "ecotaxa", imaged_volume_l=0.6).frames()["imaged_volume"].isna().all()
 
 
 def scope(**changes: str) -> dict[str, str]:
@@ -404,7 +408,8 @@ def test_litres_are_sure_where_a_net_cannot_have_filtered_so_many_m3(opened):
 
 
 @pytest.mark.parametrize(("columns", "mm"), [
-    ({"process_pixel": "0.75"}, 0.00075), ({"process_pixel": "10.6", "acq_instrument": "epson"}, 0.0106),
+    ({"process_pixel": "0.75"}, 0.00075),
+    ({"process_pixel": "10.6", "acq_instrument": "epson"}, 0.0106),
     ({"process_pixel": "", "acq_pixel": "73", "acq_instrument": "uvp6"}, 0.073),
     ({"process_pixel": "", "acq_pixel": "0.147", "acq_instrument": "uvp5"}, 0.147),
     ({"process_pixel": "", "process_img_resolution": "2400", "acq_instrument": ""}, 25.4 / 2400),

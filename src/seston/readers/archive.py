@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import lzma
-import os
 import posixpath
 import struct
 import zipfile
@@ -130,8 +129,7 @@ class Shelf(ABC):
             There is none, it is larger, or it is damaged.
         """
         with self.open(name) as stream:
-            data = Limited(stream, most, f"{self.where}/{name}").read()
-        return data
+            return Limited(stream, most, f"{self.where}/{name}").read()
 
     def inner(self, name: str) -> Shelf:
         """Open an archive that lies in this one.
@@ -169,7 +167,7 @@ class Folder(Shelf):
     def _list(self, folder: str) -> frozenset[str]:
         inside = self._inside(folder)
         try:
-            return frozenset(os.listdir(inside)) if inside else frozenset()
+            return frozenset(p.name for p in inside.iterdir()) if inside else frozenset()
         except OSError:
             return frozenset()
 

@@ -20,10 +20,11 @@ table's, the picture is an illustration (drawn over, rescaled, cut), and the tab
 from __future__ import annotations
 
 import gzip
-import logging
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -33,7 +34,7 @@ import xarray as xr
 
 from seston.errors import ConfigError, InputError
 from seston.frame import Vignette
-from seston.readers import ecotaxa_vignettes, environment, tables
+from seston.readers import environment, tables
 from seston.readers.archive import (
     Folder,
     Limited,
@@ -44,21 +45,20 @@ from seston.readers.archive import (
     open_shelf,
     suffix,
 )
-from seston.readers.ecotaxa_cells import status
-from seston.readers.ecotaxa_sheet import Sheet, make_sheet, mark_holes, sizes
-from seston.readers.ecotaxa_table import Table, is_header, read_table
-from seston.readers.ecotaxa_water import water
+from seston.readers.ecotaxa_sheet import Sheet, make_sheet, mark_holes
+from seston.readers.ecotaxa_table import SHARED, Table, is_header, read_table
+from seston.readers.ecotaxa_vignettes import read_frames
+from seston.readers.ecotaxa_water import NO_TOTAL, Water, water
 from seston.readers.listing import finish
 from seston.readers.names import natural
 from seston.readers.reader import VignetteReader, files_below, none_found, register
-
-log = logging.getLogger(__name__)
 
 _TABLES = frozenset({".tsv", ".txt"})
 _SUFFIXES = frozenset({".tsv", ".txt", ".gz", ".zip"})
 #: Entries of a folder that are looked at to recognise it.
 _LOOKED_AT = 2000
 _PEEK = 1 << 16
+_CONFIGURED = "told by campaigns.csv"
 
 
 @register(
@@ -104,26 +104,27 @@ class EcoTaxa(VignetteReader):
         parts, failed = [], []
         for file in files:
             try:
-                parts += [(file, self._frames_of(file))]
+                parts.append(self._frames_of(file))
             except InputError as error:
-                failed.append((file, error))
-        if not parts:
-            raise failed[0][1]
-        told = pd.concat([part for _, part in parts], ignore_index=True)
-        told["path"] = np.repeat([file for file, _ in parts], [len(part) for _, part in parts])
-        found = self._finished(_plain(told), failed, files)
-        return found.sort_values(["path", "index_in_file"], key=_order(files), ignore_index=True)
+                failed.append(error)
+                parts.append(pd.DataFrame([{"path": file, "usable": 0, "problem": error.what}]))
+        if len(failed) == len(files):
+            raise failed[0]
+        frames = pd.concat(parts, ignore_index=True)
+        counts = {"height": 0, "width": 0, "vignettes": 0}
+        return self._finished(frames.fillna(counts).astype(dict.fromkeys(counts, np.int64)))
 
     def vignettes(self, path: str, indices: Sequence[int]) -> Iterator[list[Vignette]]:
         """Read the objects of frames; see `VignetteReader.vignettes`."""
         sheets = self._sheets(path)
         counts = np.cumsum([0, *(len(sheet.frames) for _, sheet in sheets)])
-        for index in indices:
-            which = int(np.searchsorted(counts, index, side="right")) - 1
-            if not 0 <= which < len(sheets):
-                raise InputError(f"has no frame {index}", where=self.deployment.path / path)
+        if len(indices) and not 0 <= min(indices) <= max(indices) < counts[-1]:
+            raise InputError(f"has only {counts[-1]} frames", where=self.deployment.path / path)
+        places = np.searchsorted(counts, indices, side="right") - 1
+        for which, run in groupby(zip(places, indices, strict=True), key=itemgetter(0)):
             shelf, sheet = sheets[which]
-            yield self._objects(shelf, sheet, index - int(counts[which]))
+            numbers = [index - int(counts[which]) for _, index in run]
+            yield from read_frames(shelf, sheet, numbers, self.optics.pixel_width_mm or np.nan)
 
     def environment_files(self) -> list[Path]:
         """Give the tables that campaigns.csv names."""
@@ -155,94 +156,64 @@ class EcoTaxa(VignetteReader):
 
     def _frames_of(self, file: str) -> pd.DataFrame:
         sheets = self._sheets(file)
-        frames = [_with_missing_pictures(shelf, sheet) for shelf, sheet in sheets]
-        return pd.concat([_texts(f) for f in frames], ignore_index=True)
+        frames = [_texts(_with_missing_pictures(shelf, sheet)) for shelf, sheet in sheets]
+        return pd.concat(frames, ignore_index=True).assign(path=file, usable=1)
 
-    def _finished(
-        self, frames: pd.DataFrame, failed: Sequence[tuple[str, InputError]], files: Sequence[str]
-    ) -> pd.DataFrame:
-        frames = frames.iloc[_rank(frames["path"], files)].reset_index(drop=True)
-        found = water(frames)
-        configured = self.optics.imaged_volume_l
-        source = np.full(len(frames), "header", object)
-        if configured is not None:
-            bare = np.isnan(found.volume)
-            first = ~frames["sample_id"].astype(str).duplicated().to_numpy()
-            found.volume[bare] = np.where(first[bare], configured * 1e-3, 0.0)
-            found.problem[bare], source[bare] = "", "config"
-        frames["problem"] = [
-            _both(a, b) for a, b in zip(frames["problem"], found.problem, strict=True)
-        ]
-        frames["sample"] = frames["sample_id"].astype(str)
-        frames["subsample_factor"] = found.factor
+    def _finished(self, frames: pd.DataFrame) -> pd.DataFrame:
+        good = frames["usable"] == 1
+        found = self._water(_shared_again(frames[good]))
         frames["index_in_file"] = frames.groupby("path", sort=False).cumcount()
-        frames["usable"], frames["line_interval"] = 1, 0.0
-        self._add_pixels(frames)
-        self._shift_clock(frames)
-        bad = pd.DataFrame(
-            [{"path": f, "index_in_file": 0, "usable": 0, "problem": e.what, "height": 0,
-              "width": 0, "vignettes": 0, "line_interval": 0.0} for f, e in failed]
-        )  # fmt: skip
-        every = pd.concat([frames, bad], ignore_index=True) if failed else frames
-        every = every.astype({"height": np.int64, "width": np.int64})
-        every["scan"] = np.arange(len(every))
-        every["first_line"] = every["height"].cumsum() - every["height"]
-        volume = pd.Series([*found.volume, *[np.nan] * len(failed)], every.index)
-        said = every["problem"].copy()
-        done = finish(every, self.deployment.deployment, volume)
-        done["problem"] = said.where(said != "", done["problem"])
-        told = np.array([*source, *[""] * len(failed)], object)
-        done["volume_source"] = np.where(done["imaged_volume"].notna(), told, "")
+        frames["scan"], frames["line_interval"] = np.arange(len(frames)), 0.0
+        frames["first_line"] = frames["height"].cumsum() - frames["height"]
+        frames["sample"] = frames["sample_id"].fillna("")
+        frames.loc[good, "subsample_factor"] = found.factor
+        both = zip(frames.loc[good, "problem"], found.problem, strict=True)
+        frames.loc[good, "problem"] = [_both(*texts) for texts in both]
+        self._add_pixels(frames, good)
+        offset = pd.Timedelta(round(self.deployment.clock_offset_s * 1e9), "ns")
+        frames["time"] = frames["time"].astype("datetime64[ns]") + offset
+        volume, problem = pd.Series(np.nan, frames.index), frames["problem"].copy()
+        volume[good] = found.volume
+        done = finish(frames, self.deployment.deployment, volume, "header")
+        done["problem"] = problem.where(problem != "", done["problem"])
+        if self._volume_is_configured():
+            done["volume_source"] = done["volume_source"].where(problem != _CONFIGURED, "config")
+            done["problem"] = problem.where(problem != _CONFIGURED, "")
         return done
 
-    def _add_pixels(self, frames: pd.DataFrame) -> None:
+    def _water(self, frames: pd.DataFrame) -> Water:
+        """Give the water of frames.
+
+        `imaged_volume_l` of campaigns.csv stands for the water of each sample, as it was before
+        it was divided, where nothing else is missing.
+        """
+        found = water(frames)
+        if self._volume_is_configured():
+            unknown = np.isin(found.problem.astype(str), NO_TOTAL)
+            first = ~frames["sample_id"].astype(str).duplicated().to_numpy()
+            cubic_metres = (self.optics.imaged_volume_l or 0.0) * 1e-3
+            found.volume[unknown] = np.where(first, cubic_metres, 0.0)[unknown]
+            found.problem[unknown] = _CONFIGURED
+        return found
+
+    def _volume_is_configured(self) -> bool:
+        return self.optics.imaged_volume_l is not None
+
+    def _add_pixels(self, frames: pd.DataFrame, good: pd.Series[bool]) -> None:
         own = frames.pop("pixel_mm")
-        unknown = own.isna()
-        if unknown.any() and self.optics.pixel_width_mm is None:
-            which = frames.loc[unknown, "acq_id"].astype(str).iloc[0]
+        width = self.optics.pixel_width_mm
+        unknown = own.isna() & good
+        if unknown.any() and width is None:
+            which = frames.loc[unknown, "acq_id"].iloc[0]
             raise ConfigError(
                 f"`pixel_width_mm` of deployment {self.deployment.deployment!r} is not known: the "
                 f"table does not tell it of acquisition {which!r}",
                 where="campaigns.csv",
                 cure="Fill its column pixel_width_mm.",
             )
-        width = self.optics.pixel_width_mm
-        frames["pixel_width"] = own.fillna(np.nan if width is None else width)
+        frames["pixel_width"] = own if width is None else own.fillna(width)
         height = self.optics.pixel_height_mm or width
-        frames["pixel_height"] = own.fillna(np.nan if height is None else height)
-
-    def _shift_clock(self, frames: pd.DataFrame) -> None:
-        offset = pd.Timedelta(round(self.deployment.clock_offset_s * 1e9), "ns")
-        frames["time"] = frames["time"].astype("datetime64[ns]") + offset
-
-    def _objects(self, shelf: Shelf, sheet: Sheet, frame: int) -> list[Vignette]:
-        rows = sheet.objects.iloc[sheet.starts[frame] : sheet.starts[frame + 1]]
-        told = sheet.frames.iloc[frame]
-        pixel = told["pixel_mm"]
-        if np.isnan(pixel):
-            pixel = self.optics.pixel_width_mm or np.nan
-        measured = sizes(rows, float(pixel))
-        pictures = ecotaxa_vignettes.read(shelf, sheet.folder, rows, told)
-        lost = 0
-        found = []
-        for row, features, (picture, mask) in zip(
-            rows.itertuples(index=False), measured, pictures, strict=True
-        ):
-            lost += picture is None and not _absent(shelf, sheet.folder, row.image)
-            shape = (row.tall, row.wide) if picture is None else picture.shape
-            label = str(row.label)
-            found.append(
-                Vignette(
-                    top=int(row.top), left=int(row.left), height=int(shape[0]), width=int(shape[1]),
-                    pixels=picture, mask=mask, measured=features, source_id=str(row.object_id),
-                    label=label, status=status(str(row.status)) if label else "",
-                )
-            )  # fmt: skip
-        if lost:
-            log.warning(
-                "%s: %d pictures cannot be read: the table measures them", shelf.where, lost
-            )
-        return found
+        frames["pixel_height"] = own if height is None else own.fillna(height)
 
 
 # --------------------------------------------------------------------------------- files and names
@@ -254,7 +225,7 @@ def _folder_is(path: Path) -> bool:
             break
         if _is_bundle(file.name) and not _part_of_a_project(file):
             return True
-        if file.parent == path and suffix(file.name) in (".tsv",):
+        if file.parent == path and suffix(file.name) == ".tsv":
             plain.append(file)
     return any(EcoTaxa.can_open(file) for file in plain[:20])
 
@@ -299,7 +270,9 @@ def _opened(path: Path) -> BinaryIO:
         if path.suffix.lower() != ".gz":
             return stream
         most = most_unpacked(path.stat().st_size)
-    return cast(BinaryIO, Limited(cast(BinaryIO, gzip.GzipFile(fileobj=stream)), most, str(path)))
+    return cast(
+        "BinaryIO", Limited(cast("BinaryIO", gzip.GzipFile(fileobj=stream)), most, str(path))
+    )
 
 
 @lru_cache(maxsize=4)
@@ -372,19 +345,7 @@ def _texts(frames: pd.DataFrame) -> pd.DataFrame:
     return frames.astype(dict.fromkeys(shared, object))
 
 
-def _plain(frames: pd.DataFrame) -> pd.DataFrame:
+def _shared_again(frames: pd.DataFrame) -> pd.DataFrame:
     """Give shared columns as categories again; what a file does not tell is empty."""
-    skip = {"time", "latitude", "longitude", "depth_min", "depth_max", "height", "width",
-            "pixel_mm", "problem", "vignettes", "path"}  # fmt: skip
-    for name in frames.columns.difference(list(skip)):
-        frames[name] = pd.Categorical(frames[name].fillna("").astype(str))
-    return frames
-
-
-def _rank(paths: pd.Series[str], files: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    return np.argsort(paths.map({f: i for i, f in enumerate(files)}).to_numpy(), kind="stable")
-
-
-def _order(files: Sequence[str]):  # type: ignore[no-untyped-def]
-    number = {file: i for i, file in enumerate(files)}
-    return lambda column: column.map(number) if column.name == "path" else column
+    texts = {n: pd.Categorical(frames[n].fillna("").astype(str)) for n in SHARED if n in frames}
+    return frames.assign(**texts)

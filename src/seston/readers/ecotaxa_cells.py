@@ -137,10 +137,10 @@ def status(text: str) -> str:
 def pixel_mm(frames: pd.DataFrame) -> Float:
     """Give the size of a pixel of each acquisition, mm; NaN where the table does not tell it.
 
-    ``process_particle_pixel_size_mm`` is in mm. ``acq_pixel`` and ``process_pixel`` are in mm (UVP5)
-    or um (UVP6, PlanktoScope, ZooProcess of other scanners) without saying which: of a PlanktoScope
-    always um, else um where mm would make a pixel of more than 0.25 mm. A PlanktoScope that says 1
-    was never calibrated. Last comes the resolution of a scan in dpi.
+    ``process_particle_pixel_size_mm`` is in mm. ``acq_pixel`` and ``process_pixel`` are in mm
+    (UVP5) or um (UVP6, PlanktoScope, ZooProcess of other scanners) without saying which: of a
+    PlanktoScope always um, else um where mm would make a pixel of more than 0.25 mm. A
+    PlanktoScope that says 1 was never calibrated. Last comes the resolution of a scan in dpi.
     """
     found = np.full(len(frames), np.nan)
     scope = is_planktoscope(frames)
@@ -176,4 +176,5 @@ def is_uvp(frames: pd.DataFrame) -> NDArray[np.bool_]:
 def _named(frames: pd.DataFrame, word: str) -> NDArray[np.bool_]:
     if "acq_instrument" not in frames:
         return np.zeros(len(frames), bool)
-    return each(frames["acq_instrument"], lambda t: float(word in t.lower())) == 1
+    found: NDArray[np.bool_] = each(frames["acq_instrument"], lambda t: word in t.lower()) == 1
+    return found

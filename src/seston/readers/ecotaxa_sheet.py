@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import pi
 from types import MappingProxyType
 
@@ -12,11 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seston.readers import ecotaxa_cells as cells
+from seston.readers.ecotaxa_cells import Float
 from seston.readers.ecotaxa_table import SHARED, Table
 
 #: Objects further right or down than this have no place that can be meant, pixels.
 _RIGHTMOST, _LOWEST = 1 << 16, 1 << 20
 _MOST_LINES = (1 << 31) - 1
+_COORDINATES = (("latitude", "object_lat", 90.0), ("longitude", "object_lon", 180.0))
 #: A board whose clock was never set says a day before that of the sample.
 _EARLY_DAYS = 2
 
@@ -108,7 +111,7 @@ def _one_row_each(rows: pd.DataFrame) -> pd.DataFrame:
 def _frames(
     rows: pd.DataFrame, time: NDArray[np.datetime64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the frame of each row, in the order of time, and give the first row of each."""
+    """Give the frame of each row, counted in the order of time, and the first row of each."""
     same = ("sample_id", "acq_id", "object_lat", "object_lon")
     keys = pd.DataFrame({name: rows[name].cat.codes for name in same if name in rows})
     keys["time"] = time.astype(np.int64)
@@ -131,32 +134,31 @@ def _frame_table(frames: pd.DataFrame, time: NDArray[np.datetime64]) -> pd.DataF
     for name in ("sample_id", "acq_id"):
         if name not in found:
             found[name] = pd.Categorical([""] * len(found))
-    problem = np.full(len(found), "", object)
-    for name, column, limit in (
-        ("latitude", "object_lat", 90.0),
-        ("longitude", "object_lon", 180.0),
-    ):
-        found[name] = np.nan
-        if column in found:
-            found[name] = cells.each(
-                found[column], lambda text, most=limit: cells.degrees(text, most)
-            )  # type: ignore[misc]  # noqa: E501
-            said = found[column].astype(str)
-            wrong = found[name].isna() & (said != "")
-            problem[wrong] = [
-                f"{name} {t!r} cannot be read, or is out of range" for t in said[wrong]
-            ]
+    found["problem"] = np.where(np.isnat(time), "no date that can be read", "").astype(object)
+    for name, column, limit in _COORDINATES:
+        found[name], wrong = _coordinate(found, column, limit)
+        for row in np.flatnonzero(wrong):
+            text = str(found[column].iloc[row])
+            said = f"{name} {text!r} cannot be read, or is out of range"
+            found.loc[found.index[row], "problem"] = said
     found["time"] = time
-    for name in ("depth_min", "depth_max"):
-        found[name] = frames.get(f"object_{name}", np.nan)
-    swapped = found["depth_min"] > found["depth_max"]
-    found.loc[swapped, ["depth_min", "depth_max"]] = found.loc[
-        swapped, ["depth_max", "depth_min"]
-    ].to_numpy()
-    problem[np.isnat(time)] = "no date that can be read"
+    for name, end in (("depth_min", np.fmin), ("depth_max", np.fmax)):
+        found[name] = end(_column(frames, "object_depth_min"), _column(frames, "object_depth_max"))
     found["pixel_mm"] = cells.pixel_mm(found)
-    found["problem"] = problem
     return found
+
+
+def _column(table: pd.DataFrame, name: str) -> Float:
+    """Give a column of numbers, NaN where the table has none of this name."""
+    return np.array(table.get(name, np.full(len(table), np.nan)), np.float64)
+
+
+def _coordinate(frames: pd.DataFrame, column: str, limit: float) -> tuple[Float, NDArray[np.bool_]]:
+    """Read a latitude or longitude, and say where one is written that is none."""
+    if column not in frames:
+        return np.full(len(frames), np.nan), np.zeros(len(frames), bool)
+    values = cells.each(frames[column], partial(cells.degrees, limit=limit))
+    return values, np.isnan(values) & (frames[column].astype(str) != "").to_numpy()
 
 
 def _object_table(rows: pd.DataFrame, number: NDArray[np.int64]) -> pd.DataFrame:
@@ -179,11 +181,10 @@ def _place(objects: pd.DataFrame, frames: pd.DataFrame) -> None:
     place, as those of several pictures of an acquisition can, each further one is laid on a sheet
     of its own, below the last: so that no two objects have one place.
     """
-    nothing = pd.Series(np.nan, objects.index)
-    top = _whole(objects.get("object_by", nothing), _LOWEST)
-    left = _whole(objects.get("object_bx", nothing), _RIGHTMOST)
-    tall = np.maximum(_whole(objects.get("object_height", nothing), _LOWEST), 1)
-    wide = np.maximum(_whole(objects.get("object_width", nothing), _RIGHTMOST), 1)
+    top = _whole(_column(objects, "object_by"), _LOWEST)
+    left = _whole(_column(objects, "object_bx"), _RIGHTMOST)
+    tall = np.maximum(_whole(_column(objects, "object_height"), _LOWEST), 1)
+    wide = np.maximum(_whole(_column(objects, "object_width"), _RIGHTMOST), 1)
     objects["tall"], objects["wide"] = tall, wide
     frame = objects["frame"].to_numpy()
     by = pd.DataFrame({"frame": frame, "top": top, "left": left})
@@ -203,9 +204,8 @@ def _place(objects: pd.DataFrame, frames: pd.DataFrame) -> None:
     frames["width"] = largest["right"].to_numpy()
 
 
-def _whole(values: pd.Series[float], limit: int) -> NDArray[np.int64]:
+def _whole(found: Float, limit: int) -> NDArray[np.int64]:
     """Give pixels as whole numbers; 0 where they are none, or not in a frame."""
-    found = values.to_numpy(np.float64)
     good = (found >= 0) & (found < limit)
     return np.where(good, found, 0).astype(np.int64)
 
@@ -224,15 +224,23 @@ def _clocks(frames: pd.DataFrame) -> list[str]:
     return [f"the instrument's clock says {min(early)}, before the sample: object_date is trusted"]
 
 
-def sizes(objects: pd.DataFrame, pixel_mm: float) -> list[dict[str, float]]:
+def sizes(objects: pd.DataFrame, pixel_mm: Float) -> list[dict[str, float]]:
     """Give the features of objects that a table tells, by our names and in mm.
 
+    Parameters
+    ----------
+    objects : DataFrame
+        Rows of a sheet's objects.
+    pixel_mm : array (object), float64, mm
+
+    Notes
+    -----
     The diameter is that of the area: ``esd`` of ZooProcess is not what it says (2 area / pi), and
     is never used. UVP5, UVP6 and ZooProcess of other scanners put the area of the holes in
     ``area_exc``, which of a ZooScan is the area without them: a table whose ``area_exc`` are mostly
     below half of the area is of the former.
     """
-    columns: dict[str, NDArray[np.float64]] = dict(_areas(objects, pixel_mm))
+    columns = dict(_areas(objects, pixel_mm))
     scikit = "object_convex_area" in objects or "object_equivalent_diameter" in objects
     for name, (power, column) in (_SCIKIT_IMAGE if scikit else _ZOOPROCESS).items():
         if column in objects:
@@ -250,7 +258,7 @@ def sizes(objects: pd.DataFrame, pixel_mm: float) -> list[dict[str, float]]:
     ]
 
 
-def _areas(objects: pd.DataFrame, pixel_mm: float) -> dict[str, NDArray[np.float64]]:
+def _areas(objects: pd.DataFrame, pixel_mm: Float) -> dict[str, Float]:
     filled, solid = areas_px(objects)
     found = {"area": solid * pixel_mm**2}
     found["equivalent_diameter_area"] = 2 * np.sqrt(found["area"] / pi)
@@ -260,18 +268,18 @@ def _areas(objects: pd.DataFrame, pixel_mm: float) -> dict[str, NDArray[np.float
     return found
 
 
-def areas_px(objects: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def areas_px(objects: pd.DataFrame) -> tuple[Float, Float]:
     """Give the area of objects with and without their holes, pixels; NaN where it is not told."""
-    nothing = pd.Series(np.nan, objects.index)
-    filled = objects.get("object_area", nothing).to_numpy(np.float64)
-    filled = np.where(filled >= 1, filled, np.nan)
+    filled = _column(objects, "object_area")
+    filled[~(filled >= 1)] = np.nan
     if "object_area_exc" not in objects:
         return filled, filled
-    told = objects["object_area_exc"].to_numpy(np.float64)
+    told = _column(objects, "object_area_exc")
     if "holes" in objects and bool(objects["holes"].iloc[0]):
         told = filled - told
-    solid = np.where((told >= 1) & ~(told > filled), told, filled)
-    return np.where(np.isnan(filled), solid, filled), solid
+    solid: Float = np.where((told >= 1) & ~(told > filled), told, filled)
+    whole: Float = np.where(np.isnan(filled), solid, filled)
+    return whole, solid
 
 
 def mark_holes(objects: pd.DataFrame) -> None:

@@ -37,27 +37,27 @@ _MOST_WRONG = 20_000
 _TAB, _NEWLINE, _QUOTE = 9, 10, 34
 
 #: Columns of names and numbers that many rows share: kept once.
-SHARED = tuple("""
-    sample_id acq_id acq_instrument object_annotation_category object_annotation_status
-    object_lat object_lon object_date object_time
-    sample_tot_vol acq_sub_part sample_total_volume sample_concentrated_sample_volume
-    sample_dilution_factor acq_imaged_volume acq_minimum_mesh acq_maximum_mesh
-    acq_min_mesh acq_max_mesh acq_local_datetime process_datetime
-    process_particle_pixel_size_mm acq_pixel process_pixel acq_scan_resolution
-    process_img_resolution acq_volimage acq_threshold process_particle_threshold process_upper
-    process_gamma process_invert process_footerheight_px
-""".split())  # fmt: skip
+SHARED = (
+    "sample_id", "acq_id", "acq_instrument", "object_annotation_category",
+    "object_annotation_status", "object_lat", "object_lon", "object_date", "object_time",
+    "sample_tot_vol", "acq_sub_part", "sample_total_volume", "sample_concentrated_sample_volume",
+    "sample_dilution_factor", "acq_imaged_volume", "acq_minimum_mesh", "acq_maximum_mesh",
+    "acq_local_datetime", "process_datetime", "process_particle_pixel_size_mm", "acq_pixel",
+    "process_pixel", "acq_scan_resolution", "process_img_resolution", "acq_volimage",
+    "acq_threshold", "process_particle_threshold", "process_upper", "process_gamma",
+    "process_invert", "process_footerheight_px",
+)  # fmt: skip
 #: Columns of text of which each row has its own.
 OWN = ("object_id", "img_file_name")
 #: Columns of numbers of which each row has its own.
-NUMBERS = tuple("""
-    img_rank object_depth_min object_depth_max object_bx object_by object_width object_height
-    object_area object_area_exc object_convarea object_convex_area object_bounding_box_area
-    object_major object_minor object_perim. object_mean object_min object_max object_range
-    object_mode object_skew object_kurt object_intden object_eccentricity object_extent
-    object_solidity object_equivalent_diameter
-    object_local_centroid_row object_local_centroid_col
-""".split())  # fmt: skip
+NUMBERS = (
+    "object_depth_min", "object_depth_max", "object_bx", "object_by", "object_width",
+    "object_height", "object_area", "object_area_exc", "object_convarea", "object_convex_area",
+    "object_bounding_box_area", "object_major", "object_minor", "object_perim.", "object_mean",
+    "object_min", "object_max", "object_range", "object_mode", "object_skew", "object_kurt",
+    "object_intden", "object_eccentricity", "object_extent", "object_solidity",
+    "object_equivalent_diameter", "object_local_centroid_row", "object_local_centroid_col",
+)  # fmt: skip
 _MISSING = ["", "na", "NA", "NaN", "nan", "None", "null", "inf", "-inf", "Inf", "-Inf", "INF"]
 
 
@@ -117,7 +117,8 @@ def read_table(stream: BinaryIO, where: str) -> Table:
         raise InputError("the table has no rows", where=where)
     rows = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     for name, texts in shared.items():
-        rows[name] = pd.Categorical.from_codes(rows[name], categories=list(texts.known))
+        codes = rows[name].to_numpy(np.int32)
+        rows[name] = pd.Categorical.from_codes(codes, categories=pd.Index(list(texts.known)))
     return Table(rows, [*cells.problems(lines.marked), *lines.problems()])
 
 

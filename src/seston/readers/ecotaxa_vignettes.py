@@ -2,14 +2,17 @@
 
 What a picture is, its own border tells: dark around a raw picture of a UVP, whose objects are
 bright, light around all others. Raw ones are turned, so that objects are dark in every bundle.
-EcoTaxa makes a turned picture with a scale bar of a raw one by ``compute_vignette.txt`` (whose
-settings stand in the table as ``process_invert``, ``process_footerheight_px``): such a footer is cut
+EcoTaxa makes a turned picture with a scale bar of a raw one by ``compute_vignette.txt``, whose
+settings stand in the table (``process_invert``, ``process_footerheight_px``): such a footer is cut
 off. ZooProcess draws a scale bar too, under a border of a fifth of the object's box on each side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -18,11 +21,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seston.errors import InputError
-from seston.frame import UInt8Array
+from seston.frame import UInt8Array, Vignette
 from seston.readers import pictures
 from seston.readers.archive import Shelf, joined
-from seston.readers.columns import numbers
-from seston.readers.ecotaxa_sheet import areas_px
+from seston.readers.ecotaxa_cells import Float, number, status
+from seston.readers.ecotaxa_sheet import Sheet, areas_px, sizes
+
+log = logging.getLogger(__name__)
 
 Picture = tuple[UInt8Array | None, NDArray[np.bool_] | None]
 
@@ -34,26 +39,102 @@ _BORDER, _FOOTERS = 0.4, range(8, 61)
 _UNLIKE = 1.3
 
 
-def read(shelf: Shelf, folder: str, rows: pd.DataFrame, frame: pd.Series[Any]) -> Iterator[Picture]:
-    """Give the picture and the mask of each object; None where there is none, or none to be read.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the pictures of a frame were made, as the table tells it; NaN where it does not.
+
+    Parameters
+    ----------
+    above : float
+        Objects of a UVP are brighter than this in the raw picture.
+    upto : float
+        Objects under a scanner are of this level or darker.
+    gamma : float
+        Of the turned picture that EcoTaxa makes.
+    turned : bool
+        Whether EcoTaxa turned it.
+    footer : float
+        Lines that EcoTaxa drew below.
+    """
+
+    above: float
+    upto: float
+    gamma: float
+    turned: bool
+    footer: float
+
+
+def _looks(frames: pd.DataFrame) -> list[Look]:
+    nothing = np.full(len(frames), np.nan)
+
+    def told(name: str) -> Float:
+        return number(frames[name]) if name in frames else nothing
+
+    threshold, upper = told("process_particle_threshold"), told("process_upper")
+    upto = np.where(np.isnan(threshold), upper, threshold)
+    says = frames.get("process_invert", pd.Series("", frames.index)).astype(str).str.lower()
+    columns = told("acq_threshold"), upto, told("process_gamma"), told("process_footerheight_px")
+    return [
+        Look(float(above), float(most), float(gamma), yes, float(footer))
+        for above, most, gamma, footer, yes in zip(*columns, says.isin(_YES), strict=True)
+    ]
+
+
+_YES = ("y", "yes", "1", "true")
+
+
+def read_frames(
+    shelf: Shelf, sheet: Sheet, numbers: Sequence[int], pixel_mm: float
+) -> Iterator[list[Vignette]]:
+    """Give the objects of some frames of a sheet, frame by frame.
 
     Parameters
     ----------
     shelf : Shelf
         Where the pictures lie.
-    folder : str
-        From which their names are meant.
-    rows : DataFrame
-        Objects of one frame.
-    frame : Series
-        What they share.
+    sheet : Sheet
+    numbers : sequence of int
+        Frames, from 0.
+    pixel_mm : float, mm
+        Size of a pixel where the table does not tell it.
     """
+    ends = [(int(sheet.starts[n]), int(sheet.starts[n + 1])) for n in numbers]
+    rows = sheet.objects.iloc[np.concatenate([np.arange(*pair) for pair in ends])]
+    frame = sheet.frames["pixel_mm"].to_numpy(np.float64)[rows["frame"]]
+    measured = sizes(rows, np.where(np.isnan(frame), pixel_mm, frame))
     _, solid = areas_px(rows)
     nothing = np.full(len(rows), np.nan)
-    wide, tall = (rows.get(f"object_{n}", nothing) for n in ("width", "height"))
-    for name, area, box in zip(rows["image"], solid, zip(tall, wide, strict=True), strict=True):
-        picture = _picture(shelf, folder, str(name)) if name else None
-        yield (None, None) if picture is None else _cleaned(picture, frame, area, box)
+    tall, wide = (rows.get(f"object_{n}", nothing) for n in ("height", "width"))
+    every = zip(rows.itertuples(index=False), measured, solid, tall, wide, strict=True)
+    for look, (first, last) in zip(_looks(sheet.frames.iloc[list(numbers)]), ends, strict=True):
+        found = []
+        for row, features, area, *box in islice(every, last - first):
+            image = _picture(shelf, sheet.folder, str(row.image)) if row.image else None
+            picture, mask = (None, None) if image is None else _cleaned(image, look, area, box)
+            found.append(_vignette(row, features, picture, mask))
+        yield found
+
+
+def _vignette(
+    row: Any,  # noqa: ANN401 - a row of `DataFrame.itertuples`
+    features: dict[str, float],
+    picture: UInt8Array | None,
+    mask: NDArray[np.bool_] | None,
+) -> Vignette:
+    height, width = (row.tall, row.wide) if picture is None else picture.shape
+    label = str(row.label)
+    return Vignette(
+        top=int(row.top),
+        left=int(row.left),
+        height=int(height),
+        width=int(width),
+        pixels=picture,
+        mask=mask,
+        measured=features,
+        source_id=str(row.object_id),
+        label=label,
+        status=status(str(row.status)) if label else "",
+    )
 
 
 def _picture(shelf: Shelf, folder: str, name: str) -> UInt8Array | None:
@@ -63,19 +144,18 @@ def _picture(shelf: Shelf, folder: str, name: str) -> UInt8Array | None:
             return None
         data = shelf.read(path, _MOST_BYTES)
         return pictures.decode_picture(data, f"{shelf.where}/{path}", _MOST_PIXELS)
-    except InputError:
+    except InputError as error:
+        log.warning("%s (the table measures it)", error)
         return None
 
 
-def _cleaned(
-    picture: UInt8Array, frame: pd.Series[Any], area: float, box: tuple[float, float]
-) -> Picture:
+def _cleaned(picture: UInt8Array, look: Look, area: float, box: Sequence[float]) -> Picture:
     raw = _level_of_border(picture) < 128
     if raw:
         picture = np.asarray(255 - picture, np.uint8)
     else:
-        picture = picture[: len(picture) - _footer(picture, frame, box)]
-    mask = _mask(picture, frame, raw)
+        picture = picture[: len(picture) - _footer(picture, look, box)]
+    mask = _mask(picture, look, raw)
     if mask is None or np.isnan(area):
         return picture, mask
     found = np.count_nonzero(mask)
@@ -89,11 +169,10 @@ def _level_of_border(picture: UInt8Array) -> float:
     return float(np.median(np.concatenate([picture[0], picture[:, 0], picture[:, -1]])))
 
 
-def _footer(picture: UInt8Array, frame: pd.Series[Any], box: tuple[float, float]) -> int:
+def _footer(picture: UInt8Array, look: Look, box: Sequence[float]) -> int:
     """Lines under the picture where a scale bar is drawn."""
-    told = _number(frame, "process_footerheight_px")
-    if 0 < told < len(picture) / 2 and _says_yes(frame, "process_invert"):
-        return int(told)
+    if look.turned and 0 < look.footer < len(picture) / 2:
+        return int(look.footer)
     tall, wide = box
     if not (tall > 0 and wide > 0) or abs(picture.shape[1] - wide * (1 + _BORDER)) > 2:
         return 0
@@ -104,9 +183,9 @@ def _footer(picture: UInt8Array, frame: pd.Series[Any], box: tuple[float, float]
     return lines if (picture[-lines] > light).mean() > 0.9 else 0
 
 
-def _mask(picture: UInt8Array, frame: pd.Series[Any], raw: bool) -> NDArray[np.bool_] | None:
+def _mask(picture: UInt8Array, look: Look, raw: bool) -> NDArray[np.bool_] | None:
     """Give the largest 8-connected piece beyond the threshold that the table tells."""
-    limit = _limit(frame, raw)
+    limit = _limit(look, raw)
     if limit is None:
         return None
     inside = np.asarray(picture <= limit, np.uint8)
@@ -116,26 +195,12 @@ def _mask(picture: UInt8Array, frame: pd.Series[Any], raw: bool) -> NDArray[np.b
     return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
 
 
-def _limit(frame: pd.Series[Any], raw: bool) -> int | None:
+def _limit(look: Look, raw: bool) -> int | None:
     """Give the lightest level of an object in a picture that is dark on light.
 
     ZooProcess: pixels up to the threshold. UVP: brighter than it, where the gamma is 1.
     """
-    if raw or _says_yes(frame, "process_invert"):
-        level = _number(frame, "acq_threshold")
-        gamma = _number(frame, "process_gamma")
-        plain = raw or np.isnan(gamma) or gamma == 1
-        return 254 - int(level) if 0 < level < 254 and plain else None
-    for name in ("process_particle_threshold", "process_upper"):
-        level = _number(frame, name)
-        if 0 < level < 255:
-            return int(level)
-    return None
-
-
-def _number(frame: pd.Series[Any], name: str) -> float:
-    return float(numbers(pd.Series([str(frame.get(name, ""))]))[0])
-
-
-def _says_yes(frame: pd.Series[Any], name: str) -> bool:
-    return str(frame.get(name, "")).strip().lower() in ("y", "yes", "1", "true")
+    if raw or look.turned:
+        plain = raw or np.isnan(look.gamma) or look.gamma == 1
+        return 254 - int(look.above) if 0 < look.above < 254 and plain else None
+    return int(look.upto) if 0 < look.upto < 255 else None

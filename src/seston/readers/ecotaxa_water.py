@@ -4,11 +4,12 @@ Nets (ZooScan and other scanners): ``sample_tot_vol`` is the water filtered, m3,
 the inverse of the fraction of the catch that was looked at. Fractions of one haul are acquisitions
 of one sample: their numbers add up, the water counts once.
 
-PlanktoScope: ``acq_imaged_volume`` (mL) was looked at of ``sample_concentrated_sample_volume`` (mL),
-thinned ``sample_dilution_factor`` times, to which ``sample_total_volume`` of sea water had been
-concentrated: an object stands for concentrated x dilution / imaged individuals. Acquisitions of one
-sample with the same meshes are repeats: what they imaged is added. (Most formulas in use multiply
-by the dilution factor, as its name says; one published set of scripts divides by it.)
+PlanktoScope: of ``sample_concentrated_sample_volume`` (mL), to which ``sample_total_volume`` of sea
+water had been concentrated and which was then thinned ``sample_dilution_factor`` times,
+``acq_imaged_volume`` (mL) was looked at: an object stands for concentrated x dilution / imaged
+individuals. Acquisitions of one sample with the same meshes are repeats: what they imaged is added.
+(Most formulas in use multiply by the dilution factor, as its name says; one published set of
+scripts divides by it.)
 ``sample_total_volume`` is litres or m3, by the version of the software: a table that has a number
 over 5000 is of litres throughout; else litres are taken too, and that is said.
 
@@ -34,7 +35,10 @@ _UNKNOWN = (9999.0, 99999.0, 999999.0)
 _UVP = ("an EcoTaxa table of a UVP does not tell the water of each depth: read the UVP's own "
         "project folder, or the tables that EcoPart exports")  # fmt: skip
 LITRES = "sample_total_volume is taken as litres: its unit differs by version of the software"
-_NO_TOTAL = "sample_tot_vol (m3 filtered) is not told"
+_NO_NET = "sample_tot_vol (m3 filtered) is not told"
+_NO_SCOPE = "sample_total_volume is not told"
+#: Problems that a volume in campaigns.csv solves.
+NO_TOTAL = (_NO_NET, _NO_SCOPE)
 _NO_PART = "acq_sub_part, the inverse of the fraction looked at, is not told"
 _BAD_PART = "acq_sub_part is below 1: it must be the inverse of the fraction looked at"
 _UNLIKE = "sample_tot_vol differs between the fractions of the sample"
@@ -103,7 +107,7 @@ def _of_nets(frames: pd.DataFrame) -> Water:
     problem = _texts(len(frames))
     problem[np.isnan(part)] = _NO_PART
     problem[part < 1] = _BAD_PART
-    problem[np.isnan(volume)] = _NO_TOTAL
+    problem[np.isnan(volume)] = _NO_NET
     volume[~(part >= 1)] = np.nan
     return Water(volume, np.where(part >= 1, part, 1.0), problem)
 
@@ -117,12 +121,9 @@ def _of_planktoscope(frames: pd.DataFrame) -> Water:
     volume = np.where(np.isfinite(factor), total * _M3_PER_L, np.nan)
     sure = bool((total > MOST_M3).any())
     problem = _texts(len(frames), "" if sure else LITRES)
-    for name, value in (
-        ("sample_total_volume", total),
-        ("sample_concentrated_sample_volume (mL)", concentrated),
-        ("acq_imaged_volume (mL)", imaged),
-    ):
-        problem[np.isnan(value)] = f"{name} is not told"
+    problem[np.isnan(total)] = _NO_SCOPE
+    problem[np.isnan(concentrated)] = "sample_concentrated_sample_volume (mL) is not told"
+    problem[np.isnan(imaged)] = "acq_imaged_volume (mL) is not told"
     return Water(volume, np.where(np.isfinite(factor), factor, 1.0), problem)
 
 

@@ -7,8 +7,9 @@ and time are those of the sample (``object_lat``, ``object_lon``, ``object_date`
 and pictures are in the order of their names.
 
 The camera sees drops of a sample that was concentrated: the sea water that a frame stands for is
-``acq_imaged_volume`` / ``acq_nb_frame`` x ``sample_total_volume`` / (``sample_concentrated_sample_volume``
-x ``sample_dilution_factor``); see `ecotaxa_water` for the units. Acquisitions of one sample are
+``acq_imaged_volume`` / ``acq_nb_frame`` x ``sample_total_volume`` /
+(``sample_concentrated_sample_volume`` x ``sample_dilution_factor``); see `ecotaxa_water` for the
+units. Acquisitions of one sample are
 taken as repeats: meshes that differ between them are said, not reckoned with.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -115,12 +117,12 @@ class PlanktoScope(FrameReader):
             return 0, 0, error.what
         return size.height, size.width, ""
 
-    def _runs(self, counts: Mapping[str, int]) -> dict[str, Run]:
+    def _runs(self, counts: Mapping[Any, int]) -> dict[str, Run]:
         """Read the metadata of each folder of pictures."""
         fallback = self.optics.pixel_width_mm or np.nan
         sure = self.deployment.pixel_width_mm is not None
         runs = {
-            folder: _run(self.deployment.path / folder, count, fallback, sure)
+            str(folder): _run(self.deployment.path / folder, count, fallback, sure)
             for folder, count in counts.items()
         }
         if not any(run.total > MOST_M3 for run in runs.values()):
@@ -238,7 +240,7 @@ def _sea_water(number: Mapping[str, float], files: int) -> tuple[float, str]:
     dilution = number.get("sample_dilution_factor", np.nan)
     drawn = said["sample_concentrated_sample_volume"] * (dilution if dilution > 0 else 1.0)
     count = number.get("acq_nb_frame", np.nan)
-    share = said["acq_imaged_volume"] / (count if count >= files else files) / drawn
+    share = said["acq_imaged_volume"] / (max(count, files)) / drawn
     return said["sample_total_volume"] * _M3_PER_L * share, ""
 
 
@@ -254,7 +256,7 @@ def _time(told: Mapping[str, str], folder: Path, problems: list[str]) -> np.date
         dated = named[0]
     second = cells.clock(told.get("object_time", ""))
     whole = int(dated) * 86_400 + (0 if np.isnan(second) else int(second))
-    return np.datetime64(whole, "s").astype("datetime64[ns]")
+    return np.datetime64(whole * 1_000_000_000, "ns")
 
 
 def _metadata(path: Path) -> dict[str, str]:

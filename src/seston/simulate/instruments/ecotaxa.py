@@ -51,7 +51,7 @@ class _Picture:
 
 
 @simulator("ecotaxa")
-def write(folder: Path, size: str, seed: int, workers: int) -> Row:
+def write(folder: Path, size: str, seed: int, workers: int) -> Row:  # noqa: ARG001 - none needed
     """Write a bundle: a folder with a table and pictures for each acquisition, and the truth."""
     hauls, scale = _SIZES[size]
     with new_folder(folder) as draft:

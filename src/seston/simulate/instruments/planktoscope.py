@@ -37,7 +37,7 @@ _BT601_BGR = np.array([0.114, 0.587, 0.299])
 
 
 @simulator("planktoscope")
-def write(folder: Path, size: str, seed: int, workers: int) -> Row:
+def write(folder: Path, size: str, seed: int, workers: int) -> Row:  # noqa: ARG001 - none needed
     """Write runs below ``img``, and the truth."""
     count, frames, cells = _SIZES[size]
     cells_of_run = frames * cells[0] * cells[1]
@@ -139,13 +139,14 @@ def _draw(
 
 def _file(number: int, frame: int) -> str:
     second = 3 * frame
-    return f"10_{30 + second // 60 % 30:02d}_{second % 60:02d}_{(number * 7919 + frame) % 10**6:06d}.jpg"
+    clock = f"10_{30 + second // 60 % 30:02d}_{second % 60:02d}"
+    return f"{clock}_{(number * 7919 + frame) % 10**6:06d}.jpg"
 
 
 def _glass(cells: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Light of the empty cell: brighter in the middle, with dirt."""
     shape = (cells[0] * _CELL, cells[1] * _CELL)
-    y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]  # type: ignore[misc]
+    y, x = np.ogrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     light = _LIGHT * (1 - 0.08 * (x**2 + y**2))
     for _ in range(6):
         centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
