@@ -140,7 +140,7 @@ def _frame_table(frames: pd.DataFrame, time: NDArray[np.datetime64]) -> pd.DataF
         for row in np.flatnonzero(wrong):
             text = str(found[column].iloc[row])
             said = f"{name} {text!r} cannot be read, or is out of range"
-            found.loc[found.index[row], "problem"] = said
+            found.loc[found.index[int(row)], "problem"] = said
     found["time"] = time
     for name, end in (("depth_min", np.fmin), ("depth_max", np.fmax)):
         found[name] = end(_column(frames, "object_depth_min"), _column(frames, "object_depth_max"))

@@ -30,7 +30,7 @@ _LARGE = ("chaetognath", "shrimp", "hydromedusa")
 _SMALL = ("copepod", "appendicularian", "pteropod", "acantharian", "doliolid")
 _KINDS = (*_SMALL, *_LARGE)
 #: Hauls, and a factor on the natural concentrations.
-_SIZES = {"tiny": (2, 0.1), "demo": (8, 1.0), "full": (60, 3.0)}
+_SIZES = {"tiny": (2, 0.1), "demo": (6, 0.25), "full": (60, 1.0)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _SHRINK = 20.0
 _CELL = 300
 _KINDS = ("acantharian", "diatom_chain", "trichodesmium", "pteropod", "copepod")
 #: Samples, frames of each, and cells down and across a frame.
-_SIZES = {"tiny": (2, 14, (2, 3)), "demo": (4, 60, (4, 6)), "full": (12, 700, (10, 13))}
+_SIZES = {"tiny": (2, 14, (2, 3)), "demo": (3, 40, (4, 6)), "full": (12, 700, (10, 13))}
 #: Water of a frame as deep as the flow cell, mL, of a frame of one cell.
 _ML_PER_CELL = 2.7e-3 / 130
 _CONCENTRATED_ML, _DILUTION, _TOTAL_L = 250.0, 2.0, 8000.0
