@@ -25,7 +25,13 @@ TIFF = frozenset({".tif", ".tiff"})
 _OWN = frozenset({1, 8, 32946, 32773})
 #: Larger pictures are refused before any memory is taken: 512 Mpx, a scan of 2400 dpi has 330.
 MAX_PIXELS = 1 << 29
-_FORMATS = ("JPEG", "PNG", "TIFF", "BMP")  # others of Pillow's are not pictures of instruments
+_FORMATS = (
+    "JPEG",
+    "PNG",
+    "TIFF",
+    "BMP",
+    "GIF",
+)  # others of Pillow's are not pictures of instruments
 _DEEP = ("I", "F")  # Pillow's modes of 16 and 32 bits: I;16, I;16B, I, F
 _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 #: What libraries raise on files that are cut or damaged.
@@ -154,9 +160,9 @@ def decode_picture(content: bytes, where: Path, most: int = MAX_PIXELS) -> UInt8
     Parameters
     ----------
     content : bytes
-        A whole JPEG, PNG, BMP or TIFF.
+        A whole JPEG, PNG, GIF, BMP or TIFF.
     where : Path
-        The file that it lies in.
+        The file that it lies in, and its name in it, for a message.
     most : int
         Larger pictures are refused, pixels.
 
@@ -170,16 +176,20 @@ def decode_picture(content: bytes, where: Path, most: int = MAX_PIXELS) -> UInt8
     InputError
         See `read_picture`.
     """
-    with _damage(where), _pillow(where, BytesIO(content)) as picture:
+    with _damage(where, within=True), _pillow(where, BytesIO(content)) as picture:
         check_size(where, picture.height, picture.width, most)
         return np.array(picture.convert("L"), np.uint8)
 
 
 @contextmanager
-def _damage(path: Path) -> Iterator[None]:
-    """Turn whatever a library makes of a damaged file into one error that names it."""
+def _damage(path: Path, *, within: bool = False) -> Iterator[None]:
+    """Turn whatever a library makes of a damaged file into one error that names it.
+
+    A picture that lies within another file has no place of its own to be looked for.
+    """
     try:
-        check_there(path)
+        if not within:
+            check_there(path)
         yield
     except (AccessError, InputError):
         raise
