@@ -271,6 +271,15 @@ ENVIRONMENT = _register(
         *_SENSORS.values(),
         *map(_flag_of, _SENSORS.values()),
         _v("sample", _TIME, "str", None, "cast or sample of the record; empty where it is of none"),
+        Variable(
+            name="time_flag",
+            dims=_TIME,
+            dtype="int8",
+            units=None,
+            long_name="quality of time",
+            comment="missing where a record tells no time: it has that of its cast, or none",
+            flags=True,
+        ),
     ]
 )
 

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import ClockError
+from seston.variables import MISSING
 
 Float = NDArray[np.float64]
 
@@ -104,6 +105,19 @@ def clean(environment: xr.Dataset) -> xr.Dataset:
     return environment.assign(changed)
 
 
+def own_times(environment: xr.Dataset) -> xr.Dataset:
+    """Leave out records (dim time) that tell no time of their own, but that of their cast."""
+    return environment.isel(time=own_time_rows(environment))
+
+
+def own_time_rows(environment: xr.Dataset) -> NDArray[np.int64]:
+    """Rows of the records that tell a time of their own."""
+    own = ~np.isnat(environment["time"].to_numpy())
+    if "time_flag" in environment:
+        own &= environment["time_flag"].to_numpy() != MISSING
+    return np.flatnonzero(own)
+
+
 def _casts(environment: xr.Dataset) -> list[NDArray[np.int64]]:
     """Rows of each cast, and of the records that are of none, in the order of time."""
     rows = np.arange(environment.sizes["time"])
@@ -128,7 +142,8 @@ def interpolate_at(
     Parameters
     ----------
     environment : Dataset (time)
-        Sorted by time, no time twice. Records without a time, texts and flags are left out.
+        Sorted by time, no time twice. Records without a time of their own, texts and flags are
+        left out.
     times : array (n), datetime64[ns]
     tolerance_s : float, s
         Both records must be at most so far away; else the value is NaN. Never extrapolated,
@@ -144,8 +159,8 @@ def interpolate_at(
     ClockError
         The times of the environment do not increase.
     """
-    timed = ~np.isnat(environment["time"].to_numpy())
-    known = environment["time"].to_numpy()[timed].astype("datetime64[ns]").view(np.int64)
+    environment = own_times(environment)
+    known = environment["time"].to_numpy().astype("datetime64[ns]").view(np.int64)
     if np.any(np.diff(known) <= 0):
         raise ClockError(
             "times of the environment do not increase",
@@ -155,7 +170,7 @@ def interpolate_at(
     joined = {
         name: (
             "time",
-            _joined(str(name), variable.to_numpy()[timed], known, at, tolerance_s),
+            _joined(str(name), variable.to_numpy(), known, at, tolerance_s),
             variable.attrs,
         )
         for name, variable in environment.data_vars.items()

@@ -46,7 +46,8 @@ _LABELS: Mapping[str, str] = MappingProxyType({
 _DEGREES = {"": 1.0, "deg": 1.0, "degree": 1.0, "degrees": 1.0, "decimals": 1.0, "decimal": 1.0}
 _FACTORS: Mapping[str, Mapping[str, float]] = MappingProxyType({
     "depth": {"m": 1.0, "meter": 1.0, "meters": 1.0},
-    "pressure": {"dbar": 1.0, "db": 1.0, "decibar": 1.0, "bar": 10.0, "kpa": 0.1, "hpa": 0.01, "mbar": 0.01},
+    "pressure": {"dbar": 1.0, "db": 1.0, "decibar": 1.0, "bar": 10.0, "kpa": 0.1, "hpa": 0.01,
+                 "mbar": 0.01},
     "temperature": {"c": 1.0, "degc": 1.0, "degreec": 1.0, "deg": 1.0, "its90degc": 1.0,
                     "degc(its90)": 1.0, "degreecelsius": 1.0, "degreescelsius": 1.0},
     "salinity": {"": 1.0, "1": 1.0, "psu": 1.0, "ppt": 1.0, "pss78": 1.0, "pss": 1.0},

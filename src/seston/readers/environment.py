@@ -40,7 +40,8 @@ def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr
         Each with ``time`` (datetime64[ns], UTC) and columns named as in `columns`, in the
         registry's units; oxygen as ``oxygen`` (umol/l) or ``oxygen_per_kg`` (umol/kg). The
         quality of ``temperature`` is ``temperature_flag`` (one of `variables.FLAGS`), and so on;
-        what has none was not checked. ``sample`` names the cast of a record.
+        what has none was not checked. ``sample`` names the cast of a record; ``time_flag`` is
+        missing where its time is only that of the cast.
     problems : sequence of str
         What was wrong in the logs, to be kept beside the data.
 
@@ -49,8 +50,9 @@ def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr
     Dataset (time)
         Variables of the registry's environment that at least one record tells, sorted by time,
         no time twice. Of records that share a time the first that tells a value is kept; those of
-        casts are all kept, nanoseconds apart, and may tell no time: they stand at the end. Bad
-        values are NaN and keep their flag. Attribute ``problems`` says what was wrong.
+        casts are all kept, nanoseconds apart. They may tell no time of their own (``time_flag``
+        missing): they have that of their cast, or none, and stand at the end. Bad values are NaN
+        and keep their flag. Attribute ``problems`` says what was wrong.
     """
     said = [_with_flags(table) for table in tables if len(table)]
     if not said:
@@ -99,6 +101,9 @@ def _in_time(records: pd.DataFrame) -> pd.DataFrame:
     order = np.arange(np.count_nonzero(known))
     apart = np.maximum.accumulate(time[known].view(np.int64) - order) + order
     time[known] = apart.view("datetime64[ns]")
+    if not known.all():
+        untold = records.get("time_flag", pd.Series(np.nan, records.index)).where(known, MISSING)
+        records = records.assign(time_flag=untold)
     return records.assign(time=time)
 
 
@@ -178,6 +183,9 @@ def _dataset(records: pd.DataFrame, problems: list[str]) -> xr.Dataset:
         flag = records[f"{name}_flag"]
         flag = flag.where(records[name].notna() | (flag == BAD), float(MISSING))
         variables[f"{name}_flag"] = ("time", flag.to_numpy(np.int8), _attrs(f"{name}_flag"))
+    if "time_flag" in records and (records["time_flag"] == MISSING).any():
+        untold = records["time_flag"].fillna(float(NOT_CHECKED))
+        variables["time_flag"] = ("time", untold.to_numpy(np.int8), _attrs("time_flag"))
     if "sample" in records and (records["sample"] != "").any():
         variables["sample"] = ("time", records["sample"].to_numpy(object), _attrs("sample"))
     time = records["time"].to_numpy("datetime64[ns]")

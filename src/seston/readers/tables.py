@@ -29,12 +29,12 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     ----------
     path : Path
         Comma, semicolon or tab between cells, UTF-8 or latin-1. A column ``time`` (ISO 8601, UTC
-        unless it says otherwise), or ``date`` and ``time``; any of depth, pressure, temperature,
-        salinity, fluorescence, chlorophyll, oxygen, irradiance, latitude, longitude and speed with its unit in
-        the second row or in the name (``depth_m``, ``oxygen (ml/l)``); ``file`` where rows speak
-        of pictures, ``sample`` where they are of casts; ``temperature_flag`` (or ``_qc``) for the
-        quality of the temperature, and so on: 1 good, 3 suspect, 4 bad, 9 missing, else not
-        checked. Lines that begin with # are skipped.
+        unless it says otherwise), ``date``, or both; any of depth, pressure, temperature, salinity,
+        fluorescence, chlorophyll, oxygen, irradiance, latitude, longitude and speed with its unit
+        in the second row or in the name (``depth_m``, ``oxygen (ml/l)``); ``file`` where rows
+        speak of pictures, ``sample`` where they are of casts; ``temperature_flag`` (or ``_qc``)
+        for the quality of the temperature, and so on: 1 good, 3 suspect, 4 bad, 9 missing, else
+        not checked. Lines that begin with # are skipped.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     cast = next((n for n in raw.columns if n.strip().lower() in SAMPLE), None)
     if cast is not None:
         table.insert(1, "sample", raw[cast].str.strip())
-    return table.assign(**_flags(raw, table)), problems
+    return table.assign(**_flags(raw)), problems
 
 
 def tells_files(path: Path) -> bool:
@@ -94,11 +94,11 @@ def looks_alike(path: Path, head: str) -> bool:
     sensors = [c for c in found if c.name != "time"]
     filed = any(name.lower() in FILE for name in names)
     if path.suffix.lower() == ".csv":
-        return bool([c for c in sensors if c.factor is not None]) or (timed and (filed or sensors))
+        return any(c.factor is not None for c in sensors) or (timed and (filed or bool(sensors)))
     return timed and any(c.factor is not None for c in sensors)
 
 
-def _flags(raw: pd.DataFrame, table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _flags(raw: pd.DataFrame) -> dict[str, columns.Float]:
     """Translate columns of quality; a code that is not known counts as not checked."""
     flags = {}
     for header in raw.columns:

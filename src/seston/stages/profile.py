@@ -59,7 +59,10 @@ def profile(campaign: Campaign, client: Client) -> None:
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
     table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
-    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
+    tolerances = ecology.Tolerances(
+        settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
+    )
+    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names, tolerances)
     title = f"{campaign.config.publication.title}: profiles"
     write_dataset(dataset.assign_attrs(attributes(campaign, title)), campaign.profiles)
     _tell(campaign, bins, sums, pieces)
