@@ -158,6 +158,11 @@ class Profiles(Strict):
         10.0, description="smallest change of depth that makes a profile of its own"
     )
     interval_s: Positive = Field(3600.0, description="span of a profile where split is time")
+    cast_tolerance_s: Positive = Field(
+        10_800.0,
+        description="longest time between a sample and a CTD cast of another name that stands for "
+        "its water: 3 h, a quarter of the tide",
+    )
     despike: bool = Field(True, description="despike the environment (moving median and MAD)")
 
 

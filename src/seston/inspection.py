@@ -110,7 +110,9 @@ def _tell_environment(said: Inspection, reader: readers.Reader) -> None:
     except SestonError as error:
         said["problems"].append(_problem(error))
         return
-    said["environment"] = sorted(map(str, environment.data_vars))
+    said["environment"] = sorted(
+        str(name) for name in environment.data_vars if not str(name).endswith("_flag")
+    )
     for problem in str(environment.attrs.get("problems", "")).split("; "):
         if problem:
             said["problems"].append({"file": None, "what": problem, "cure": None})

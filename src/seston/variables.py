@@ -14,6 +14,11 @@ from typing import Any
 import numpy as np
 
 TIME_UNITS = "nanoseconds since 1970-01-01T00:00:00"
+#: Quality of a value: the primary flags of QARTOD (IOOS), which Argo's and others' map to.
+GOOD, NOT_CHECKED, SUSPECT, BAD, MISSING = 1, 2, 3, 4, 9
+FLAGS: Mapping[int, str] = MappingProxyType(
+    {GOOD: "good", NOT_CHECKED: "not_checked", SUSPECT: "suspect", BAD: "bad", MISSING: "missing"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Variable:
         CF standard name, where one exists.
     comment : str, optional
         What a user must know to use it rightly.
+    flags : bool
+        True where its values are those of `FLAGS`.
     """
 
     name: str
@@ -45,6 +52,7 @@ class Variable:
     long_name: str
     standard_name: str | None = None
     comment: str | None = None
+    flags: bool = False
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -56,6 +64,9 @@ class Variable:
             attrs["standard_name"] = self.standard_name
         if self.comment is not None:
             attrs["comment"] = self.comment
+        if self.flags:
+            attrs["flag_values"] = list(FLAGS)
+            attrs["flag_meanings"] = " ".join(FLAGS.values())
         return attrs
 
     @property
@@ -191,7 +202,11 @@ FRAMES = _register(
 
 # ------------------------------------------------------------- environment: CTD and navigation
 _CHL_COMMENT = "raw signal of the fluorometer; not calibrated to chlorophyll"
-ENVIRONMENT = _register(
+_CHLOROPHYLL = "mass_concentration_of_chlorophyll_a_in_sea_water"
+_CHLOROPHYLL_COMMENT = (
+    "from the fluorometer by its own calibration, or as the file tells; not adjusted to samples"
+)
+_SENSORS = _register(
     [
         _v("latitude", _TIME, "float64", "degrees_north", "latitude", "latitude"),
         _v("longitude", _TIME, "float64", "degrees_east", "longitude", "longitude"),
@@ -215,6 +230,15 @@ ENVIRONMENT = _register(
         _v("salinity", _TIME, "float32", "1", "practical salinity", "sea_water_practical_salinity"),
         _v("fluorescence", _TIME, "float32", "V", "fluorescence", comment=_CHL_COMMENT),
         _v(
+            "chlorophyll",
+            _TIME,
+            "float32",
+            "mg m-3",
+            "chlorophyll a",
+            _CHLOROPHYLL,
+            comment=_CHLOROPHYLL_COMMENT,
+        ),
+        _v(
             "oxygen",
             _TIME,
             "float32",
@@ -224,6 +248,38 @@ ENVIRONMENT = _register(
         ),
         _v("irradiance", _TIME, "float32", "umol m-2 s-1", "photosynthetically active radiation"),
         _v("speed", _TIME, "float32", "m s-1", "speed of the imager through the water"),
+    ]
+)
+_FLAG_COMMENT = "values that are bad or missing are NaN; suspect ones are kept"
+
+
+def _flag_of(variable: Variable) -> Variable:
+    """Quality flag of a sensor's values."""
+    return Variable(
+        name=f"{variable.name}_flag",
+        dims=variable.dims,
+        dtype="int8",
+        units=None,
+        long_name=f"quality of {variable.name}",
+        comment=_FLAG_COMMENT,
+        flags=True,
+    )
+
+
+ENVIRONMENT = _register(
+    [
+        *_SENSORS.values(),
+        *map(_flag_of, _SENSORS.values()),
+        _v("sample", _TIME, "str", None, "cast or sample of the record; empty where it is of none"),
+        Variable(
+            name="time_flag",
+            dims=_TIME,
+            dtype="int8",
+            units=None,
+            long_name="quality of time",
+            comment="missing where a record tells no time: it has that of its cast, or none",
+            flags=True,
+        ),
     ]
 )
 
@@ -398,6 +454,14 @@ PROFILES = _register(
     [
         _v("deployment", _PROFILE, "str", None, "deployment of the profile"),
         _v("sample", _PROFILE, "str", None, "sample, haul or cast of the profile; empty in a tow"),
+        _v(
+            "cast",
+            _PROFILE,
+            "str",
+            None,
+            "cast that the environment of the profile was taken from",
+            comment="empty where the environment was joined in time",
+        ),
         _v("direction", _PROFILE, "str", None, "down, up or level"),
         _v("time", _PROFILE, "datetime64[ns]", None, "mean time of the profile", "time"),
         _v("latitude", _PROFILE, "float64", "degrees_north", "mean latitude", "latitude"),
@@ -493,6 +557,15 @@ PROFILES = _register(
         ),
         _v("salinity", _CELL, "float32", "1", "practical salinity", "sea_water_practical_salinity"),
         _v("fluorescence", _CELL, "float32", "V", "fluorescence", comment=_CHL_COMMENT),
+        _v(
+            "chlorophyll",
+            _CELL,
+            "float32",
+            "mg m-3",
+            "chlorophyll a",
+            _CHLOROPHYLL,
+            comment=_CHLOROPHYLL_COMMENT,
+        ),
         _v(
             "oxygen",
             _CELL,

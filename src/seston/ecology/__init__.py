@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from seston.ecology.bins import Bins
+from seston.ecology.casts import Tolerances
 from seston.ecology.concentration import (
     concentration,
     equivalent_spherical_volume,
@@ -9,7 +11,7 @@ from seston.ecology.concentration import (
     subsampled_interval,
 )
 from seston.ecology.environment import clean, despike, interpolate_at
-from seston.ecology.profiles import Bins, Tally, build_profiles, put_in_bins, tally
+from seston.ecology.profiles import Tally, build_profiles, put_in_bins, tally
 from seston.ecology.seawater import add_seawater
 from seston.ecology.spectrum import normalised_biovolume_spectrum
 from seston.ecology.turning import direction, turning_points
@@ -17,6 +19,7 @@ from seston.ecology.turning import direction, turning_points
 __all__ = [
     "Bins",
     "Tally",
+    "Tolerances",
     "add_seawater",
     "build_profiles",
     "clean",

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import ClockError
+from seston.variables import MISSING
 
 Float = NDArray[np.float64]
 
@@ -93,14 +94,44 @@ def despike(values: NDArray[np.floating[Any]], half: int = 1, multiple: float = 
 def clean(environment: xr.Dataset) -> xr.Dataset:
     """Despike the sensors of an environment (dim time); gaps are left as NaN.
 
-    Positions and speeds are left as they are.
+    Positions and speeds are left as they are. Each cast is despiked for itself.
     """
+    casts = _casts(environment)
     changed = {
-        name: ("time", despike(variable.to_numpy()).astype(variable.dtype), variable.attrs)
+        name: ("time", _despiked(variable.to_numpy(), casts), variable.attrs)
         for name, variable in environment.data_vars.items()
         if name not in _LEFT_ALONE and variable.dims == ("time",) and variable.dtype.kind == "f"
     }
     return environment.assign(changed)
+
+
+def own_times(environment: xr.Dataset) -> xr.Dataset:
+    """Leave out records (dim time) that tell no time of their own, but that of their cast."""
+    return environment.isel(time=own_time_rows(environment))
+
+
+def own_time_rows(environment: xr.Dataset) -> NDArray[np.int64]:
+    """Rows of the records that tell a time of their own."""
+    own = ~np.isnat(environment["time"].to_numpy())
+    if "time_flag" in environment:
+        own &= environment["time_flag"].to_numpy() != MISSING
+    return np.flatnonzero(own)
+
+
+def _casts(environment: xr.Dataset) -> list[NDArray[np.int64]]:
+    """Rows of each cast, and of the records that are of none, in the order of time."""
+    rows = np.arange(environment.sizes["time"])
+    if "sample" not in environment:
+        return [rows]
+    names, number = np.unique(environment["sample"].to_numpy().astype(str), return_inverse=True)
+    return [rows[number == i] for i in range(len(names))]
+
+
+def _despiked(values: NDArray[Any], casts: list[NDArray[np.int64]]) -> NDArray[Any]:
+    clean_values = values.copy()
+    for rows in casts:
+        clean_values[rows] = despike(values[rows])
+    return clean_values
 
 
 def interpolate_at(
@@ -111,7 +142,8 @@ def interpolate_at(
     Parameters
     ----------
     environment : Dataset (time)
-        Sorted by time, no time twice.
+        Sorted by time, no time twice. Records without a time of their own, texts and flags are
+        left out.
     times : array (n), datetime64[ns]
     tolerance_s : float, s
         Both records must be at most so far away; else the value is NaN. Never extrapolated,
@@ -127,6 +159,7 @@ def interpolate_at(
     ClockError
         The times of the environment do not increase.
     """
+    environment = own_times(environment)
     known = environment["time"].to_numpy().astype("datetime64[ns]").view(np.int64)
     if np.any(np.diff(known) <= 0):
         raise ClockError(
@@ -141,7 +174,7 @@ def interpolate_at(
             variable.attrs,
         )
         for name, variable in environment.data_vars.items()
-        if variable.dims == ("time",)
+        if variable.dims == ("time",) and variable.dtype.kind == "f"
     }
     return xr.Dataset(joined, coords={"time": np.asarray(times, "datetime64[ns]")})
 

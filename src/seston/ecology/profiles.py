@@ -16,7 +16,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seston.config import Profiles
+from seston.ecology.bins import Bins
+from seston.ecology.casts import Tolerances, join_environment
 from seston.ecology.concentration import concentration, subsampled_interval
+from seston.ecology.environment import own_times
 from seston.ecology.seawater import add_seawater
 from seston.ecology.turning import direction, turning_points
 from seston.variables import PROFILES
@@ -25,48 +28,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
-_SENSORS = ("temperature", "salinity", "fluorescence", "oxygen", "irradiance")
 _EARTH_RADIUS_KM = 6371.0088
-
-
-@dataclass(frozen=True, eq=False)
-class Bins:
-    """Profile and depth bin of each cell of water.
-
-    Parameters
-    ----------
-    profile : array (cell), int64
-        Row of the cell's profile.
-    depth : array (cell), int64
-        Its depth bin; -1 where the depth is not known.
-    edges : array (depth + 1), float64, m
-        Limits of the depth bins.
-    ways : list of arrays, datetime64[ns]
-        For each deployment the times at which one profile ends and the next begins.
-    keys : array (profile, 2), int64
-        Deployment, and number of the way or of the sample in it, of each profile.
-    sample : list of str
-        Name of each profile's sample; empty where it is a way of a tow.
-    """
-
-    profile: Int
-    depth: Int
-    edges: Float
-    ways: Sequence[Times]
-    keys: Int
-    sample: Sequence[str]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of profiles and of depth bins."""
-        return len(self.keys), max(0, len(self.edges) - 1)
-
-    @property
-    def slot(self) -> Int:
-        """Flat index of (profile, depth bin), with one bin more for unknown depths."""
-        bins = self.shape[1] + 1
-        slots: Int = self.profile * bins + np.where(self.depth < 0, bins - 1, self.depth)
-        return slots
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +118,7 @@ def _ways(environment: xr.Dataset, time: Times, settings: Profiles) -> Times:
         return np.arange(time.min() + step, time.max() + step, step)[:-1]
     if "depth" not in environment:
         return none
-    depth = environment["depth"].dropna("time")
+    depth = own_times(environment)["depth"].dropna("time")
     turns = turning_points(depth.to_numpy(), settings.min_amplitude_m)
     ends: Times = depth["time"].to_numpy()[turns]
     return ends
@@ -205,6 +167,7 @@ def build_profiles(
     taxa: pd.DataFrame,
     environments: Sequence[xr.Dataset],
     deployments: Sequence[str],
+    tolerances: Tolerances | None = None,
 ) -> xr.Dataset:
     """Make the profiles dataset.
 
@@ -222,12 +185,15 @@ def build_profiles(
         Cleaned environment of each deployment.
     deployments : sequence of str
         Their names.
+    tolerances : Tolerances, optional
+        How far in time water and environment may lie apart.
 
     Returns
     -------
     Dataset (profile, depth, taxon)
         All variables of `variables.PROFILES`, with their attributes.
     """
+    tolerances = tolerances or Tolerances()
     profiles, depths = bins.shape
     water = _summed(bins.slot, cells["volume"].to_numpy(np.float64), profiles * (depths + 1))
     volume = water.reshape(profiles, depths + 1)
@@ -236,9 +202,9 @@ def build_profiles(
         **_depth_axis(bins),
         **_taxon_columns(taxa),
         **_amounts(sums, volume, taxa),
-        **_sensors(bins, environments),
+        **join_environment(bins, cells["time"].to_numpy(), environments, tolerances),
     }
-    dataset = _dataset(values)
+    dataset = _dataset(values).assign_attrs(environment_join=str(tolerances))
     dataset = add_seawater(dataset)
     dataset["depth"].attrs |= {"positive": "down", "axis": "Z", "bounds": "depth_bounds"}
     return dataset
@@ -359,45 +325,3 @@ def _amounts(sums: Tally, volume: Float, taxa: pd.DataFrame) -> dict[str, NDArra
         "unpositioned_count": sums.count[:, -1],
         "unpositioned_volume": volume[:, -1],
     }
-
-
-def _sensors(bins: Bins, environments: Sequence[xr.Dataset]) -> dict[str, NDArray[Any]]:
-    """Mean of each sensor over the records of each profile and depth bin."""
-    binned = {name: np.full(bins.shape, np.nan) for name in _SENSORS}
-    for number, environment in enumerate(environments):
-        if "depth" not in environment or not bins.shape[1]:
-            continue
-        rows = _records_in_bins(bins, number, environment)
-        for name in set(_SENSORS) & set(environment.data_vars):
-            _add_means(binned[name], rows, environment[str(name)].to_numpy())
-    return binned
-
-
-def _records_in_bins(bins: Bins, deployment: int, environment: xr.Dataset) -> tuple[Int, Int]:
-    """Profile and depth bin of each record; -1 where it lies in none.
-
-    Records of casts name their sample; others belong to the way of their time.
-    """
-    mine = [i for i, (d, _) in enumerate(bins.keys) if d == deployment]
-    if "sample" in environment:
-        casts = {bins.sample[i]: i for i in mine}
-        found = [casts.get(str(name), -1) for name in environment["sample"].to_numpy()]
-    else:
-        way = np.searchsorted(bins.ways[deployment], environment["time"].to_numpy(), side="left")
-        rows = {int(bins.keys[i, 1]): i for i in mine}
-        found = [rows.get(int(w), -1) for w in way]
-    profile = np.array(found, np.int64)
-    depth = environment["depth"].to_numpy().astype(np.float64)
-    bin_number = np.searchsorted(bins.edges, np.maximum(depth, 0), side="right") - 1
-    outside = ~np.isfinite(depth) | (bin_number >= bins.shape[1])
-    return profile, np.where(outside, -1, bin_number)
-
-
-def _add_means(target: Float, rows: tuple[Int, Int], values: NDArray[Any]) -> None:
-    profile, depth = rows
-    use = (profile >= 0) & (depth >= 0) & np.isfinite(values)
-    flat = profile[use] * target.shape[1] + depth[use]
-    count = np.bincount(flat, minlength=target.size)
-    total = np.bincount(flat, weights=values[use].astype(np.float64), minlength=target.size)
-    known = count > 0
-    target.ravel()[known] = total[known] / count[known]

@@ -18,6 +18,7 @@ _WATER = {
     "temperature": "#D55E00",
     "salinity": "#0072B2",
     "fluorescence": "#009E73",
+    "chlorophyll": "#009E73",
     "oxygen": "#CC79A7",
 }
 

@@ -26,6 +26,7 @@ _LARGEST = 150.0  # points squared: a circle about as wide as a column of a smal
 #: Colour map, and the part of it that leaves dark circles visible.
 _COLOURS = {
     "fluorescence": ("algae", 0.0, 0.72),
+    "chlorophyll": ("algae", 0.0, 0.72),
     "oxygen": ("ice", 0.5, 1.0),
     "temperature": ("thermal", 0.25, 1.0),
     "conservative_temperature": ("thermal", 0.25, 1.0),

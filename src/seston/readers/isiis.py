@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import environment, isiis_log, pictures, tables, video
+from seston.readers import isiis_log, pictures, video
 from seston.readers.listing import Listed, list_line_scan
 from seston.readers.names import natural, time_in
 from seston.readers.reader import FrameReader, files_below, none_found, register
@@ -70,14 +70,6 @@ class Isiis(FrameReader):
         else:
             for _ in indices:
                 yield pictures.read_picture(file)
-
-    def environment_files(self) -> list[Path]:
-        """Give the logs that campaigns.csv names, or those beside the frames."""
-        return environment_files(self.deployment.environment or self.deployment.path)
-
-    def environment(self) -> xr.Dataset:
-        """Read the logs; see `Reader.environment`."""
-        return read_environment(self.environment_files())
 
     def _look_into(self, path: Path) -> Listed:
         """Read the header of a file; what is wrong with it becomes its problem."""
@@ -156,21 +148,6 @@ class MeanSpeed:
         mean = np.full(len(begin), np.nan)
         np.divide(self._sum[last] - self._sum[first], count, out=mean, where=count > 0)
         return mean
-
-
-def environment_files(place: Path) -> list[Path]:
-    """Give a file as it is, and of a folder its logs and tables (not in its subfolders)."""
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        return []
-    return sorted(p for p in place.iterdir() if isiis_log.matches(p) or p.suffix.lower() == ".csv")
-
-
-def read_environment(files: Sequence[Path]) -> xr.Dataset:
-    """Read logs of the vehicle, and tables with units, into one Dataset (time)."""
-    read = [tables.read(p) if p.suffix.lower() == ".csv" else isiis_log.read(p) for p in files]
-    return environment.assemble([t for t, _ in read], [p for _, found in read for p in found])
 
 
 def _named_as_frames(path: Path) -> bool:

@@ -30,6 +30,13 @@ def matches(path: Path) -> bool:
     return _NAME.fullmatch(path.name) is not None
 
 
+def looks_alike(head: str) -> bool:
+    """Say whether a text begins as such a log: a date, and a line of columns with tabs."""
+    lines = head.replace("\r", "\n").split("\n")[:_HEADER_LINES]
+    dated = any(_DATE.search(line) for line in lines)
+    return dated and any(line.lower().startswith("time\t") for line in lines)
+
+
 def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     """Read a log.
 

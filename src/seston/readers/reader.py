@@ -18,6 +18,7 @@ import xarray as xr
 from seston.config import Deployment, Ingest, Instrument
 from seston.errors import ConfigError, InputError
 from seston.frame import UInt8Array, Vignette
+from seston.readers import logs
 
 R = TypeVar("R", bound="type[Reader]")
 _READERS: dict[str, type[Reader]] = {}
@@ -63,6 +64,8 @@ class Reader(ABC):
     yields: ClassVar[str]
     #: True where any folder of pictures will do: such a reader is the last guess.
     plain: ClassVar[bool] = False
+    #: False where tables beside the frames are none of CTD and navigation: those of features.
+    logs_beside: ClassVar[bool] = True
 
     def __init__(self, deployment: Deployment, instrument: Instrument, ingest: Ingest) -> None:
         self.deployment = deployment
@@ -102,11 +105,17 @@ class Reader(ABC):
             The optics are not known.
         """
 
-    @abstractmethod
     def environment_files(self) -> list[Path]:
-        """Give the files of CTD and navigation; none where there are none."""
+        """Give the files of CTD and navigation; none where there are none.
 
-    @abstractmethod
+        Those that campaigns.csv names: a file as it is, of a folder those that are recognised
+        (`logs`). Where it names none and `logs_beside`, those that lie beside the frames.
+        """
+        place = self.deployment.environment
+        if place is None:
+            place = self.deployment.path if self.logs_beside else None
+        return [] if place is None else logs.find(place)
+
     def environment(self) -> xr.Dataset:
         """Read CTD and navigation: variables of the registry's environment by time.
 
@@ -115,6 +124,11 @@ class Reader(ABC):
         InputError
             A file cannot be used.
         """
+        files, place = self.environment_files(), self.deployment.environment
+        nothing = place is not None and not files
+        return logs.read_environment(
+            files, [f"no file of CTD or navigation is recognised in {place}"] * nothing
+        )
 
 
 class FrameReader(Reader):

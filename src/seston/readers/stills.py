@@ -13,11 +13,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import environment, pictures, tables
+from seston.readers import pictures, tables
 from seston.readers.listing import Listed, list_stills
 from seston.readers.names import natural, time_in
 from seston.readers.reader import FrameReader, files_below, none_found, register
@@ -62,20 +61,6 @@ class Stills(FrameReader):
         for _ in indices:
             yield pictures.read_picture(self.deployment.path / path)
 
-    def environment_files(self) -> list[Path]:
-        """Give the tables that campaigns.csv names, or those beside the pictures."""
-        place = self.deployment.environment or self.deployment.path
-        if place.is_file():
-            return [place]
-        return sorted(p for p in place.glob("*.csv") if not p.name.startswith("."))
-
-    def environment(self) -> xr.Dataset:
-        """Read the tables; see `Reader.environment`."""
-        read = [tables.read(path) for path in self.environment_files()]
-        problems = [problem for _, found in read for problem in found]
-        return environment.assemble([t.drop(columns="file", errors="ignore") for t, _ in read],
-                                    problems)  # fmt: skip
-
     def _look_into(self, path: Path, time: np.datetime64) -> Listed:
         offset = np.timedelta64(round(self.deployment.clock_offset_s * 1e9), "ns")
         try:
@@ -98,6 +83,8 @@ class Stills(FrameReader):
         """Give times by the file that a table names."""
         told: dict[str, np.datetime64] = {}
         for path in self.environment_files():
+            if not tables.tells_files(path):
+                continue
             table, _ = tables.read(path)
             if "file" in table:
                 names = table["file"].str.replace("\\", "/", regex=False)

@@ -10,11 +10,16 @@ import pandas as pd
 
 from seston.errors import InputError
 from seston.readers import columns
+from seston.variables import FLAGS, NOT_CHECKED
 
 _MAX_BYTES = 1 << 31
 _DELIMITERS = (",", ";", "\t")
 #: Names of the column that tells which picture a row speaks of.
 FILE = frozenset({"file", "filename", "file_name", "image", "frame", "picture", "path"})
+
+#: Names of the column that tells which cast a row is of.
+SAMPLE = frozenset({"sample", "cast", "station", "profile", "haul"})
+_QUALITY = frozenset({"flag", "qc", "quality"})
 
 
 def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -24,10 +29,12 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     ----------
     path : Path
         Comma, semicolon or tab between cells, UTF-8 or latin-1. A column ``time`` (ISO 8601, UTC
-        unless it says otherwise), or ``date`` and ``time``; any of depth, pressure, temperature,
-        salinity, fluorescence, oxygen, irradiance, latitude, longitude and speed with its unit in
-        the second row or in the name (``depth_m``, ``oxygen (ml/l)``); ``file`` where rows speak
-        of pictures. Lines that begin with # are skipped.
+        unless it says otherwise), ``date``, or both; any of depth, pressure, temperature, salinity,
+        fluorescence, chlorophyll, oxygen, irradiance, latitude, longitude and speed with its unit
+        in the second row or in the name (``depth_m``, ``oxygen (ml/l)``); ``file`` where rows
+        speak of pictures, ``sample`` where they are of casts; ``temperature_flag`` (or ``_qc``)
+        for the quality of the temperature, and so on: 1 good, 3 suspect, 4 bad, 9 missing, else
+        not checked. Lines that begin with # are skipped.
 
     Returns
     -------
@@ -52,7 +59,58 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     name = next((n for n in raw.columns if n.strip().lower() in FILE), None)
     if name is not None:
         table.insert(1, "file", raw[name].str.strip())
-    return table, problems
+    cast = next((n for n in raw.columns if n.strip().lower() in SAMPLE), None)
+    if cast is not None:
+        table.insert(1, "sample", raw[cast].str.strip())
+    return table.assign(**_flags(raw)), problems
+
+
+def tells_files(path: Path) -> bool:
+    """Say whether a file is a table whose rows speak of pictures: its names alone are read."""
+    try:
+        with path.open("rb") as file:
+            names = _names(file.read(1 << 14).removeprefix(b"\xef\xbb\xbf").decode("latin-1"))
+    except OSError:
+        return False
+    return any(name.lower() in FILE for name in names)
+
+
+def _names(head: str) -> list[str]:
+    """Names of the columns of a text that is a table."""
+    first = next((s for s in head.splitlines() if s.strip() and not s.lstrip().startswith("#")), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    return [name.strip().strip('"') for name in first.split(delimiter)]
+
+
+def looks_alike(path: Path, head: str) -> bool:
+    """Say whether a text begins as such a table.
+
+    A CSV with a column that is understood will do, so that what it lacks can be told; any other
+    text needs a time besides.
+    """
+    names = _names(head)
+    found = [c for c in map(columns.understand, names) if c is not None]
+    timed = any(c.name == "time" for c in found) or "date" in map(str.lower, names)
+    sensors = [c for c in found if c.name != "time"]
+    filed = any(name.lower() in FILE for name in names)
+    if path.suffix.lower() == ".csv":
+        return any(c.factor is not None for c in sensors) or (timed and (filed or bool(sensors)))
+    return timed and any(c.factor is not None for c in sensors)
+
+
+def _flags(raw: pd.DataFrame) -> dict[str, columns.Float]:
+    """Translate columns of quality; a code that is not known counts as not checked."""
+    flags = {}
+    for header in raw.columns:
+        label, _, kind = header.strip().rpartition("_")
+        column = columns.understand(label) if kind.lower() in _QUALITY and label else None
+        if column is None or column.name == "time":
+            continue
+        codes = columns.numbers(raw[header])
+        known = np.isin(codes, list(FLAGS))
+        name = f"{column.name.removesuffix('_per_kg')}_flag"
+        flags[name] = np.where(known, codes, float(NOT_CHECKED))
+    return flags
 
 
 def _raw(path: Path) -> pd.DataFrame:
@@ -108,7 +166,8 @@ def _translate(
     problems = []
     for header in raw.columns:
         column = columns.understand(header, units.get(header) or None)
-        if column is None or column.name == "time":
+        quality = header.strip().rpartition("_")[2].lower() in _QUALITY
+        if column is None or column.name == "time" or quality:
             continue
         if column.factor is None:
             raise _unknown_unit(header, column, path)
@@ -136,6 +195,7 @@ def _times(raw: pd.DataFrame, path: Path) -> tuple[pd.Series[pd.Timestamp], int]
     header = next(
         (n for n in raw.columns if (c := columns.understand(n)) and c.name == "time"), None
     )
+    header = header or names.pop("date", None)
     if header is None:
         raise InputError(
             "no column `time`", where=path, cure="Times are ISO 8601: 2024-03-19T12:58:20.186Z."
@@ -144,6 +204,7 @@ def _times(raw: pd.DataFrame, path: Path) -> tuple[pd.Series[pd.Timestamp], int]
     if "date" in names:
         text = raw[names["date"]].str.strip() + "T" + text
     time = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
+    time = columns.nanoseconds(time)
     late = int((time.isna() & ~text.str.lower().isin(columns.MISSING)).sum())
     if time.isna().all():
         raise InputError(
@@ -151,4 +212,4 @@ def _times(raw: pd.DataFrame, path: Path) -> tuple[pd.Series[pd.Timestamp], int]
             where=path,
             cure="Times are ISO 8601: 2024-03-19T12:58:20.186Z.",
         )
-    return time.astype("datetime64[ns]"), late
+    return time, late

@@ -18,7 +18,7 @@ from seston.variables import OBJECTS
 
 _FRAME = "frame_"
 #: What is drawn and told of the water, in this order.
-WATER = ("temperature", "salinity", "fluorescence", "oxygen")
+WATER = ("temperature", "salinity", "fluorescence", "chlorophyll", "oxygen")
 
 
 def frames(objects: Path) -> pd.DataFrame:

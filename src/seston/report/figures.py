@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TAXA_SHOWN = 6
 _MOSAICS = 12
 #: Water that taxa are drawn over, a picture each.
-_UNDER = ("fluorescence", "oxygen")
+_UNDER = ("fluorescence", "chlorophyll", "oxygen")
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,8 @@ class Positions:
     def _joined(self, number: int, time: Times) -> dict[str, NDArray[Any]]:
         environment = self.environment(number)
         known = [name for name in NAMES if name in environment]
-        joined = ecology.interpolate_at(environment[["time", *known]], time, self._tolerance)
+        with_flag = ["time", *known, *({"time_flag"} & set(environment.data_vars))]
+        joined = ecology.interpolate_at(environment[with_flag], time, self._tolerance)
         constants = _constants(self._deployments[number], len(time))
         return constants | {name: joined[name].to_numpy() for name in known}
 

@@ -66,7 +66,10 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
     table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
-    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names)
+    tolerances = ecology.Tolerances(
+        settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
+    )
+    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names, tolerances)
     _tell(campaign, bins, sums, pieces)
     title = f"{campaign.config.publication.title}: profiles"
     return dataset.assign_attrs(attributes(campaign, title) | _log_problems(environments, names))
