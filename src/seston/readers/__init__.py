@@ -3,10 +3,12 @@
 A reader lists frames, decodes them and reads the environment; it never segments or writes.
 """
 
-from seston.readers import isiis, stills  # noqa: F401 - they register themselves
+from seston.readers import ecopart, isiis, stills  # noqa: F401 - they register themselves
 from seston.readers.reader import (
     About,
     FrameReader,
+    ParticleReader,
+    ParticleSample,
     Reader,
     VignetteReader,
     instruments,
@@ -19,6 +21,8 @@ from seston.readers.reader import (
 __all__ = [
     "About",
     "FrameReader",
+    "ParticleReader",
+    "ParticleSample",
     "Reader",
     "VignetteReader",
     "instruments",
