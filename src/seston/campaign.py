@@ -14,7 +14,7 @@ from pathlib import Path
 import seston
 from seston import config as cfg
 from seston.errors import ConfigError
-from seston.readers import Reader, open_deployment
+from seston.readers import ParticleReader, Reader, open_deployment
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,16 @@ class Campaign:
     def profiles(self) -> Path:
         """The profiles dataset."""
         return self.folder / "profiles.zarr"
+
+    @property
+    def particles(self) -> Path:
+        """The particles dataset, of instruments that count them."""
+        return self.folder / "particles.zarr"
+
+    @property
+    def counts_particles(self) -> bool:
+        """Whether the instrument of any deployment counts particles."""
+        return any(isinstance(self.reader(d), ParticleReader) for d in self.deployments)
 
     def instrument(self, deployment: cfg.Deployment) -> cfg.Instrument:
         """Optics and segmentation of a deployment: preset, config, then its own columns."""

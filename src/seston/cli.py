@@ -182,6 +182,15 @@ def profile(
 
 
 @app.command(rich_help_panel=STEPS)
+def particles(campaign: CampaignName, config: ConfigPath = CONFIG) -> None:
+    """Bin particles without images by profile, depth and size, where the instrument counts them."""
+    from seston.campaign import load_campaign
+    from seston.stages.particles import particles as run
+
+    run(load_campaign(config, campaign))
+
+
+@app.command(rich_help_panel=STEPS)
 def report(campaign: CampaignName, config: ConfigPath = CONFIG) -> None:
     """Write one page with the figures, the quality and the parameters of a campaign."""
     from seston.campaign import load_campaign
@@ -255,6 +264,17 @@ def export_netcdf(
     from seston.stages.export import netcdf
 
     netcdf(results, out)
+
+
+@export_app.command("ecopart")
+def export_ecopart(
+    results: Annotated[Path, typer.Argument(help="Results of a campaign.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+) -> None:
+    """Write particles, sorted objects and CTD as EcoPart's detailed and reduced tables."""
+    from seston.stages.export import ecopart
+
+    ecopart(results, out)
 
 
 @app.command(rich_help_panel=TOOLS)

@@ -214,7 +214,7 @@ def _units(
     By our own rule it is the cell; EcoPart first joins images by metre, or by span of time.
     """
     depth = np.maximum(images["depth"].to_numpy(np.float64), 0)
-    use = (images["usable"] == 1).to_numpy()
+    use = (images["usable"] == 1).to_numpy(copy=True)
     if ecopart:
         use &= images["ecopart"].to_numpy(bool)
     seconds = images["time"].to_numpy("datetime64[ns]").view(np.int64) / 1e9
@@ -348,19 +348,22 @@ def coarsen_size_classes(particles: xr.Dataset, by: int = PER_REDUCED) -> xr.Dat
         Sums over the classes joined; NaN where the instrument sees none of them.
     """
     names = [n for n, v in particles.data_vars.items() if "size_class" in v.dims]
-    summed = particles[names].coarsen(size_class=by)
-    joined = summed.sum(min_count=1) if names else particles[names]  # type: ignore[attr-defined]
+    joined = {n: _join(particles[n].transpose(..., "size_class"), by) for n in names}
     bounds = particles["size_class_bounds"].to_numpy()
     limits = np.stack([bounds[::by, 0], bounds[by - 1 :: by, 1]], axis=1)
-    out = particles.drop_dims("size_class").assign(
-        {n: joined[n].assign_attrs(particles[n].attrs) for n in names if n != "size_class_bounds"}
-    )
-    return out.assign_coords(
-        size_class=("size_class", class_middles(limits), particles["size_class"].attrs),
-        size_class_bounds=(
-            ("size_class", "bound"), limits, particles["size_class_bounds"].attrs,
-        ),
-    )  # fmt: skip
+    axes = {
+        "size_class": (("size_class",), class_middles(limits)),
+        "size_class_bounds": (("size_class", "bound"), limits),
+    }
+    coordinates = {n: (*v, particles[n].attrs) for n, v in axes.items()}
+    return particles.drop_dims("size_class").assign(joined).assign_coords(coordinates)
+
+
+def _join(values: xr.DataArray, by: int) -> xr.Variable:
+    split = values.to_numpy().reshape(*values.shape[:-1], -1, by)
+    known = np.isfinite(split)
+    total = np.where(known.any(axis=-1), np.where(known, split, 0).sum(axis=-1), np.nan)
+    return xr.Variable(values.dims, total, values.attrs)
 
 
 def class_middles(limits: Float) -> Float:

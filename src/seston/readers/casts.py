@@ -124,10 +124,11 @@ class CastReader(VignetteReader, ParticleReader):
         """Give the particles of a cast piece by piece; see `ParticleSample`."""
 
     @abstractmethod
-    def cuts(self, cast: Cast, images: pd.DataFrame) -> list[Cut] | None:
-        """Give the objects of a cast; None where nothing says which there were.
+    def cuts(self, cast: Cast, images: pd.DataFrame) -> tuple[list[Cut] | None, pd.DataFrame]:
+        """Give the objects of a cast, and its images.
 
-        May add rows of images without water to `images`.
+        None in place of objects where nothing says which there were. The images are those given,
+        followed by more without water where objects lie in none of them.
         """
 
     @abstractmethod
@@ -153,7 +154,7 @@ class CastReader(VignetteReader, ParticleReader):
     def _frames_of(self, cast: Cast) -> pd.DataFrame:
         try:
             images = self.images(cast)
-            cuts = self.cuts(cast, images)
+            cuts, images = self.cuts(cast, images)
         except InputError as error:
             return self._unreadable(cast, error.what)
         frames = images[["path", "index_in_file", "time", "usable", "problem"]].copy()
@@ -188,9 +189,9 @@ class CastReader(VignetteReader, ParticleReader):
     def vignettes(self, path: str, indices: Sequence[int]) -> Iterator[list[Vignette]]:
         """Read the vignettes of images of one cast; see `VignetteReader.vignettes`."""
         cast = next((c for c in self.casts() if c.path == path), None) or self._holding(path)
-        images = self.images(cast)
+        cuts_of, images = self.cuts(cast, self.images(cast))
         by_row: dict[int, list[Cut]] = {}
-        for cut in self.cuts(cast, images) or []:
+        for cut in cuts_of or []:
             by_row.setdefault(cut.row, []).append(cut)
         mine = images["path"] == path
         row_of = dict(zip(images.loc[mine, "index_in_file"], images.index[mine], strict=True))

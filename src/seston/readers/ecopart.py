@@ -8,12 +8,12 @@ A folder holds, for each sample, tables ``..._PAR_raw_...tsv``, ``..._ZOO_raw_..
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from seston.ecology.particles import Calibration
 from seston.errors import InputError
@@ -138,10 +138,10 @@ class Ecopart(CastReader):
             "area_px": table["area"].to_numpy(), "number": table["nbr"].to_numpy(),
         })  # fmt: skip
 
-    def cuts(self, cast: Cast, images: pd.DataFrame) -> list[Cut] | None:
+    def cuts(self, cast: Cast, images: pd.DataFrame) -> tuple[list[Cut] | None, pd.DataFrame]:
         """Give the objects of the table of plankton, each in the metre of its depth."""
-        if not cast.told["plankton"]:
-            return None
+        if not cast.told["plankton"] or cast.ecopart == "row":
+            return None, images
         table = _table(Path(cast.told["plankton"]))
         needed = {"objid", "taxo_hierarchy", "classif_qual", "depth_including_offset"}
         if needed - set(table):
@@ -149,41 +149,44 @@ class Ecopart(CastReader):
                 f"no column `{min(needed - set(table))}`", where=cast.told["plankton"]
             )
         depth = pd.to_numeric(table["depth_including_offset"], errors="coerce").to_numpy(float)
-        rows = _metres(cast, images, depth)
-        area = _areas(table, cast.pixel_mm)
-        return [
-            Cut(
-                row=int(row), name=str(one["objid"]), label=str(one["taxo_hierarchy"]),
-                status=_STATUS.get(str(one["classif_qual"]), ""), measured=measured,
+        rows, images = _metres(cast, images, depth)
+        columns = (table[n] for n in ("objid", "taxo_hierarchy", "classif_qual"))
+        cuts = [
+            Cut(row=int(row), name=name, label=label, status=_STATUS.get(quality, ""),
+                measured=area)
+            for row, name, label, quality, area in zip(
+                rows, *columns, _areas(table, cast.pixel_mm), strict=True
             )
-            for row, (_, one), measured in zip(rows, table.iterrows(), area, strict=True)
         ]  # fmt: skip
+        return cuts, images
 
     def pictures(self, cast: Cast, names: Sequence[str]) -> Iterator[UInt8Array]:
         """Give nothing: an export holds no pictures."""
         return iter(())
 
 
-def _metres(cast: Cast, images: pd.DataFrame, depth: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    """Row of the metre of each depth; metres that the particles do not name are added.
+def _metres(
+    cast: Cast, images: pd.DataFrame, depth: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Give the row of the metre of each depth; metres that the particles do not name are added.
 
     Their water is not known: EcoPart's tables leave out metres without a particle. Of a time
     series nothing says when an object was seen.
     """
-    by_depth = cast.kind == "depth" and cast.ecopart == "metre"
-    metre = np.floor(images["depth"].to_numpy(float)) if by_depth else np.full(len(images), np.nan)
-    row = {float(m): i for i, m in enumerate(metre) if np.isfinite(m)}
-    wanted = np.floor(depth)
-    for one in np.unique(wanted):  # NaN too, once
-        if float(one) not in row:
-            row[float(one)] = len(images)
-            images.loc[len(images)] = {
-                "path": cast.path, "index_in_file": len(images), "time": cast.time,
-                "depth": one + 0.5, "images": 0.0, "usable": 1, "ecopart": False,
-                "problem": "" if by_depth else "the table of objects does not tell their time",
-            }  # fmt: skip
-    unknown = max((r for k, r in row.items() if np.isnan(k)), default=-1)
-    return np.array([row.get(float(w), unknown) for w in wanted], np.int64)
+    by_depth = cast.kind == "depth"
+    own = np.floor(images["depth"].to_numpy(float)) if by_depth else np.empty(0)
+    wanted = np.where(np.isfinite(depth), np.floor(depth), -1.0)  # -1: the depth is not told
+    new = np.setdiff1d(wanted, own)
+    more = pd.DataFrame({
+        "path": cast.path, "index_in_file": np.arange(len(new)) + len(images), "time": cast.time,
+        "depth": np.where(new < 0, np.nan, new + 0.5), "images": 0.0, "usable": np.int8(1),
+        "problem": "" if by_depth else "the table of objects does not tell their time",
+        "ecopart": False,
+    })  # fmt: skip
+    row = {float(m): i for i, m in enumerate(own)}
+    row |= {float(m): len(images) + i for i, m in enumerate(new)}
+    rows = np.array([row[float(w)] for w in wanted], np.int64)
+    return rows, pd.concat([images, more], ignore_index=True) if len(more) else images
 
 
 def _areas(table: pd.DataFrame, pixel_mm: float) -> list[dict[str, float]]:
@@ -292,5 +295,3 @@ def _angle(text: str, limit: float) -> float:
 def _time(text: str) -> np.datetime64:
     return np.datetime64(pd.to_datetime(text, errors="coerce"), "ns")
 
-
-_ = zipfile

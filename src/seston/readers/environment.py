@@ -34,7 +34,7 @@ def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr
     ----------
     tables : sequence of DataFrame
         Each with ``time`` (datetime64[ns], UTC) and columns named as in `columns`, in the
-        registry's units; oxygen as ``oxygen`` (umol/l) or ``oxygen_per_kg`` (umol/kg).
+        registry's units, and ``sample`` where records are of casts; oxygen as ``oxygen`` (umol/l) or ``oxygen_per_kg`` (umol/kg).
     problems : sequence of str
         What was wrong in the logs, to be kept beside the data.
 
@@ -119,6 +119,9 @@ def _dataset(records: pd.DataFrame, problems: list[str]) -> xr.Dataset:
         for name, variable in ENVIRONMENT.items()
         if name in records and records[name].notna().any()
     }
+    if "sample" in records:
+        name = {"long_name": "cast or sample of the record"}
+        variables["sample"] = ("time", records["sample"].fillna("").to_numpy(object), name)
     time = records["time"].to_numpy("datetime64[ns]")
     attributes = {"problems": "; ".join(problems)} if problems else {}
     return xr.Dataset(variables, coords={"time": time}, attrs=attributes)
