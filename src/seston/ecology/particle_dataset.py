@@ -123,9 +123,7 @@ def _fill(
 def _about(
     pieces: Sequence[tuple[BinnedSample, Any]], values: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
-    names = [
-        n for n, v in PARTICLES.items() if v.dims == ("profile",) and n not in ("time",)
-    ]
+    names = [n for n, v in PARTICLES.items() if v.dims == ("profile",) and n != "time"]
     about = {
         name: _typed(name, [s.about.get(name, PARTICLES[name].fill_value) for s, _ in pieces])
         for name in names

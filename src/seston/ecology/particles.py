@@ -209,7 +209,7 @@ def _units(
     ecopart: Ecopart | None,
     integration_s: float,
 ) -> pd.Series[Any]:
-    """Number the stretch of water of each image; -1 where it is not used.
+    """Give each image the number of its stretch of water; -1 where it is not used.
 
     By our own rule it is the cell; EcoPart first joins images by metre, or by span of time.
     """

@@ -203,7 +203,9 @@ def _taxa(labels: Sequence[str], kind: str) -> list[str]:
     """Columns of taxa: of the detailed tables the levels above too, of the reduced none."""
     if kind == "reduced":
         return sorted(labels, key=_from_the_root)
-    return sorted({">".join(t.split(">")[: i + 1]) for t in labels for i in range(t.count(">") + 1)})
+    return sorted(
+        {">".join(t.split(">")[: i + 1]) for t in labels for i in range(t.count(">") + 1)}
+    )
 
 
 def _from_the_root(taxon: str) -> list[tuple[int, str]]:

@@ -3,7 +3,7 @@
 A reader lists frames, decodes them and reads the environment; it never segments or writes.
 """
 
-from seston.readers import ecopart, isiis, stills  # noqa: F401 - they register themselves
+from seston.readers import ecopart, isiis, stills, uvp5, uvp6  # noqa: F401 - they register themselves
 from seston.readers.reader import (
     About,
     FrameReader,

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -18,6 +19,7 @@ from seston.frame import UInt8Array
 #: Largest text, and largest picture file, that is read from an archive.
 MAX_TEXT, MAX_PICTURE = 1 << 30, 1 << 26
 _MAX_RATIO, _MAX_MEMBERS = 1000, 2_000_000
+_MAX_LINE, _MAX_STREAM = 1 << 22, 1 << 36
 _DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, EOFError, RuntimeError,
            NotImplementedError, KeyError, IndexError, OverflowError)  # fmt: skip
 
@@ -94,5 +96,35 @@ def picture(archive: zipfile.ZipFile, name: str, path: Path, max_pixels: int) ->
             return np.array(image.convert("L"), np.uint8)
     except InputError:
         raise
-    except Exception as error:  # noqa: BLE001 - Pillow raises many things on damaged data
+    except Exception as error:
         raise InputError(f"{name} is damaged: {error}", where=path) from None
+
+
+@contextmanager
+def streamed(archive: zipfile.ZipFile, name: str, path: Path) -> Iterator[Iterator[str]]:
+    """Open a member as lines of latin-1 text, one by one.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or a line has no end.
+    """
+    try:
+        with archive.open(name) as file:
+            yield _bounded(file, name, path)
+    except InputError:
+        raise
+    except _DAMAGE as error:
+        raise InputError(f"{name} is damaged: {error}", where=path) from None
+
+
+def _bounded(file: IO[bytes], name: str, path: Path) -> Iterator[str]:
+    total = 0
+    while True:
+        line = file.readline(_MAX_LINE)
+        total += len(line)
+        if not line:
+            return
+        if len(line) >= _MAX_LINE or total > _MAX_STREAM:
+            raise InputError(f"{name} does not end, or a line of it does not", where=path)
+        yield line.decode("latin-1")

@@ -31,7 +31,9 @@ NEVER = np.datetime64("NaT", "ns")
 NO_OBJECTS = "no objects were recorded in this cast: its water counts for particles only"
 #: Columns of a table of images.
 IMAGES = ("path", "index_in_file", "time", "depth", "images", "usable", "problem", "ecopart")
-_DEGREES = re.compile(r"^(?P<sign>-?)(?P<deg>\d{1,3})°\s*(?P<min>\d{1,2})(?:[\s'](?P<sec>\d{1,2}))?")
+_DEGREES = re.compile(
+    r"^(?P<sign>-?)(?P<deg>\d{1,3})°\s*(?P<min>\d{1,2})(?:[\s'](?P<sec>\d{1,2}))?"
+)
 _WIDEST = 1 << 15
 
 
@@ -59,6 +61,8 @@ class Cast:
     ctd : Path or None
     problem : str
         What is wrong with the whole cast; empty where nothing is.
+    paths : sequence of str
+        All files that list its images, where there are several.
     """
 
     sample: str
@@ -77,6 +81,7 @@ class Cast:
     ecopart: Ecopart = "image"
     integration_s: float = 1.0
     problem: str = ""
+    paths: Sequence[str] = ()
     told: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -137,11 +142,12 @@ class CastReader(VignetteReader, ParticleReader):
 
     def files(self) -> list[Path]:
         """Give the files that list images, cast by cast."""
-        return [Path(cast.path) for cast in self.casts()]
+        named = (p for cast in self.casts() for p in cast.paths or [cast.path])
+        return [Path(p) for p in dict.fromkeys(named)]
 
     def frames(self) -> pd.DataFrame:
         """List all images; see `Reader.frames`."""
-        tables = [self._frames_of(cast) for cast in self.casts()]
+        tables = [self._frames_of(cast, i) for i, cast in enumerate(self.casts())]
         if not tables or not sum(map(len, tables)):
             raise InputError("holds no images of a cast", where=self.deployment.path)
         frames = pd.concat(tables, ignore_index=True)
@@ -151,12 +157,12 @@ class CastReader(VignetteReader, ParticleReader):
         volume = frames.pop("water")
         return finish(frames, self.deployment.deployment, volume, "header")
 
-    def _frames_of(self, cast: Cast) -> pd.DataFrame:
+    def _frames_of(self, cast: Cast, number: int) -> pd.DataFrame:
         try:
             images = self.images(cast)
             cuts, images = self.cuts(cast, images)
         except InputError as error:
-            return self._unreadable(cast, error.what)
+            return self._unreadable(cast, number, error.what)
         frames = images[["path", "index_in_file", "time", "usable", "problem"]].copy()
         litres = images["images"].to_numpy(np.float64) * cast.calibration.image_volume_l
         frames["water"] = litres * 1e-3
@@ -167,9 +173,9 @@ class CastReader(VignetteReader, ParticleReader):
         frames["depth_min"] = frames["depth_max"] = images["depth"]
         return self._describe(frames, cast)
 
-    def _unreadable(self, cast: Cast, problem: str) -> pd.DataFrame:
+    def _unreadable(self, cast: Cast, number: int, problem: str) -> pd.DataFrame:
         frames = pd.DataFrame({
-            "path": [cast.path], "index_in_file": 0, "time": pd.Series([cast.time]), "usable": 0,
+            "path": [cast.path], "index_in_file": number, "time": pd.Series([cast.time]), "usable": 0,
             "problem": problem, "water": np.nan, "vignettes": 0,
             "depth_min": np.nan, "depth_max": np.nan,
         })  # fmt: skip
@@ -204,14 +210,17 @@ class CastReader(VignetteReader, ParticleReader):
 
     def _holding(self, path: str) -> Cast:
         for cast in self.casts():
-            if (self.images(cast)["path"] == path).any():
+            if path in cast.paths:
                 return cast
         raise InputError("no cast has this file", where=path)
 
     def particles(self) -> Iterator[ParticleSample]:
         """Read the particles cast by cast; see `ParticleReader.particles`."""
         for cast in self.casts():
-            images = self.images(cast)
+            try:
+                images = self.images(cast)
+            except InputError:  # the list of frames says why
+                continue
             offset = pd.Timedelta(self.deployment.clock_offset_s, unit="s")
             images["time"] = images["time"] + offset
             yield ParticleSample(
@@ -358,9 +367,7 @@ def decimal_degrees(text: str) -> float:
     return sign * (whole + minutes / 60 + seconds / 3600) if minutes < 60 else float("nan")
 
 
-def attribute(
-    objects: pd.DataFrame, images: pd.DataFrame
-) -> NDArray[np.int64]:
+def attribute(objects: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.int64]:
     """Find the image of each object, by time and depth.
 
     Parameters

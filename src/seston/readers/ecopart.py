@@ -145,9 +145,7 @@ class Ecopart(CastReader):
         table = _table(Path(cast.told["plankton"]))
         needed = {"objid", "taxo_hierarchy", "classif_qual", "depth_including_offset"}
         if needed - set(table):
-            raise InputError(
-                f"no column `{min(needed - set(table))}`", where=cast.told["plankton"]
-            )
+            raise InputError(f"no column `{min(needed - set(table))}`", where=cast.told["plankton"])
         depth = pd.to_numeric(table["depth_including_offset"], errors="coerce").to_numpy(float)
         rows, images = _metres(cast, images, depth)
         columns = (table[n] for n in ("objid", "taxo_hierarchy", "classif_qual"))
@@ -294,4 +292,3 @@ def _angle(text: str, limit: float) -> float:
 
 def _time(text: str) -> np.datetime64:
     return np.datetime64(pd.to_datetime(text, errors="coerce"), "ns")
-
