@@ -284,7 +284,7 @@ def _of_units(images: pd.DataFrame, unit: pd.Series[Any], ecopart: Ecopart | Non
     if ecopart == "row":
         mean = pd.Series(depth, used.index).groupby(table["unit"].to_numpy()).first()
     if _by_metre(ecopart):
-        seconds = np.floor(np.round(seconds + _within(first), 1)) - _within(first)
+        seconds = (seconds + _within(first)).round(1) // 1 - _within(first)
         mean = mean.round(1)
     known = seconds.notna().to_numpy()
     nanoseconds = np.where(known, np.rint(seconds.fillna(0) * 1e9), 0).astype(np.int64)

@@ -203,9 +203,13 @@ def _taxa(labels: Sequence[str], kind: str) -> list[str]:
     """Columns of taxa: of the detailed tables the levels above too, of the reduced none."""
     if kind == "reduced":
         return sorted(labels, key=_from_the_root)
-    return sorted(
-        {">".join(t.split(">")[: i + 1]) for t in labels for i in range(t.count(">") + 1)}
-    )
+    return sorted({level for taxon in labels for level in _levels(taxon)})
+
+
+def _levels(taxon: str) -> list[str]:
+    """Give a taxon and all that it is part of, from the root."""
+    names = taxon.split(">")
+    return [">".join(names[: i + 1]) for i in range(len(names))]
 
 
 def _from_the_root(taxon: str) -> list[tuple[int, str]]:
@@ -233,7 +237,7 @@ def _zoo_lines(
     ]  # fmt: skip
     lines = ["\t".join(header)]
     start = _clock(mine["sample_time"].to_numpy()[0])
-    biovolume = mine["biovolume"].notnull().any().item()
+    biovolume = mine["biovolume"].notna().any().item()
     for middle, cell in rows.groupby("middle", sort=True):
         litres = float(f"{water.get(float(str(middle)), np.nan):.15g}")
         shown = _with_parents(cell) if kind == "detailed" else cell.set_index("taxon")
@@ -271,17 +275,17 @@ def _water(mine: xr.Dataset, kind: str) -> Mapping[float, float]:
     litres = pd.Series(mine["imaged_volume"].to_numpy().sum(axis=0) * 1000)
     depth = mine["depth"].to_numpy().astype(np.float64)
     middle = depth if kind == "detailed" else _layer(depth)
-    return litres[litres > 0].groupby(middle[litres > 0]).sum().to_dict()  # type: ignore[no-any-return]
+    of_bin = litres[litres > 0].groupby(middle[litres > 0]).sum()
+    return {float(str(k)): float(v) for k, v in of_bin.items()}
 
 
 def _with_parents(cell: pd.DataFrame) -> pd.DataFrame:
     """Add to each taxon what lies below it: numbers and volumes summed, diameters of taxa meant."""
     rows = [
-        {"taxon": ">".join(names[: i + 1]), "number": n, "esd": e, "volume": v}
+        {"taxon": level, "number": n, "esd": e, "volume": v}
         for taxon, n, e, v in zip(*(cell[c] for c in ("taxon", "number", "esd", "volume")),
                                   strict=True)
-        for names in [taxon.split(">")]
-        for i in range(len(names))
+        for level in _levels(taxon)
     ]  # fmt: skip
     grouped = pd.DataFrame(rows).groupby("taxon")
     return grouped.agg({"number": "sum", "esd": "mean", "volume": "sum"})
@@ -290,7 +294,7 @@ def _with_parents(cell: pd.DataFrame) -> pd.DataFrame:
 def _taxon_values(
     shown: pd.DataFrame, taxa: Sequence[str], litres: float, biovolume: bool
 ) -> list[str]:
-    table = shown.reindex(taxa)
+    table = shown.reindex(list(taxa))
     number, volume = table["number"].fillna(0), table["volume"].fillna(0)
     known = np.isfinite(litres) and litres > 0
     values = [_zero(1000 * n / litres) if known else "" for n in number]

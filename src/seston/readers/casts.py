@@ -175,8 +175,8 @@ class CastReader(VignetteReader, ParticleReader):
 
     def _unreadable(self, cast: Cast, number: int, problem: str) -> pd.DataFrame:
         frames = pd.DataFrame({
-            "path": [cast.path], "index_in_file": number, "time": pd.Series([cast.time]), "usable": 0,
-            "problem": problem, "water": np.nan, "vignettes": 0,
+            "path": [cast.path], "index_in_file": number, "time": pd.Series([cast.time]),
+            "usable": 0, "problem": problem, "water": np.nan, "vignettes": 0,
             "depth_min": np.nan, "depth_max": np.nan,
         })  # fmt: skip
         return self._describe(frames, cast)
@@ -243,14 +243,16 @@ class CastReader(VignetteReader, ParticleReader):
 
     def environment(self) -> xr.Dataset:
         """Read the CTD of every cast; see `Reader.environment`."""
-        tables, problems = [], []
+        tables: list[pd.DataFrame] = []
+        problems: list[str] = []
         for cast in self.casts():
             if cast.ctd is None:
                 continue
-            table = ctd.read_ctd(cast.ctd)
             records, found = ctd.as_environment(
-                table, cast.sample, cast.time, cast.latitude, cast.longitude
+                ctd.read_ctd(cast.ctd), cast.sample, cast.time, cast.latitude, cast.longitude
             )
+            # Casts may share the times of one CTD: no time may stand twice.
+            records["time"] += pd.Timedelta(sum(map(len, tables)), unit="ns")
             tables.append(records)
             problems += found
         return environment.assemble(tables, problems)
@@ -385,7 +387,9 @@ def attribute(objects: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.int64]:
     """
     times = images["time"].to_numpy("datetime64[ns]")
     depths = images["depth"].to_numpy(np.float64)
-    second = pd.Series(np.arange(len(images))).groupby(times.astype("datetime64[s]")).indices
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    second = pd.Series(np.arange(len(images))).groupby(seconds).indices
+    nobody = np.empty(0, np.int64)
     exact = {int(t): i for i, t in reversed(list(enumerate(times.astype(np.int64))))}
     deep = np.flatnonzero(np.isfinite(depths) & (images["usable"] == 1).to_numpy())
     order = deep[np.argsort(depths[deep], kind="stable")]
@@ -394,7 +398,7 @@ def attribute(objects: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.int64]:
     for i, (time, depth) in enumerate(zip(own, objects["depth"].to_numpy(float), strict=True)):
         if not np.isnat(time):
             fine = int(time.astype(np.int64))
-            near = second.get(pd.Timestamp(time.astype("datetime64[s]")), np.empty(0, np.int64))
+            near = second.get(int(time.astype("datetime64[s]").astype(np.int64)), nobody)
             if fine % 1_000_000_000 and fine in exact:
                 rows[i] = exact[fine]
                 continue

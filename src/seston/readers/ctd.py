@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -114,7 +115,7 @@ def _plain(name: str) -> str:
     return name.replace("µ", "u").replace("\u03bc", "u")
 
 
-def _column(name: str, cells: pd.Series[str]) -> pd.Series[float]:
+def _column(name: str, cells: pd.Series[str]) -> pd.Series[Any]:
     text = cells.str.strip()
     if name == TIME:
         stamp = text.str.replace(r"\.0$", "", regex=True)

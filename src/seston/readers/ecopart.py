@@ -8,6 +8,7 @@ A folder holds, for each sample, tables ``..._PAR_raw_...tsv``, ``..._ZOO_raw_..
 from __future__ import annotations
 
 import csv
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -122,7 +123,7 @@ class Ecopart(CastReader):
             "usable": np.int8(1), "problem": "", "ecopart": True,
         })  # fmt: skip
 
-    def counts(self, cast: Cast, images: pd.DataFrame) -> Pieces:
+    def counts(self, cast: Cast, images: pd.DataFrame) -> Pieces:  # noqa: ARG002
         """Give the particles of the table."""
         path = self.deployment.path / cast.path
         if path.suffix == ".zip":
@@ -158,7 +159,7 @@ class Ecopart(CastReader):
         ]  # fmt: skip
         return cuts, images
 
-    def pictures(self, cast: Cast, names: Sequence[str]) -> Iterator[UInt8Array]:
+    def pictures(self, cast: Cast, names: Sequence[str]) -> Iterator[UInt8Array]:  # noqa: ARG002
         """Give nothing: an export holds no pictures."""
         return iter(())
 
@@ -224,7 +225,8 @@ def _classes(path: Path) -> dict[str, int | None]:
     if path.suffix != ".zip":
         return {}
     try:
-        rows = _lpm(path)[1]
+        with archives.opened(path) as archive:
+            rows = _classes_in(archive, path)
     except InputError:
         return {}
     return {"first_class": min(rows), "last_class": max(rows)}
@@ -232,12 +234,19 @@ def _classes(path: Path) -> dict[str, int | None]:
 
 def _lpm(path: Path) -> tuple[lpm.Lpm, list[int]]:
     with archives.opened(path) as archive:
-        names = {Path(name).name.upper(): name for name in archive.namelist()}
-        if not {"LPM.TXT", "META.TXT"} <= set(names):
-            raise InputError("holds no LPM.txt with META.txt", where=path)
-        texts = [archives.text(archive, names[n], path) for n in ("META.TXT", "LPM.TXT")]
-    _, classes = lpm.calibration(lpm.parse_meta(texts[0]), path)
-    return lpm.parse_lpm(texts[1], path), classes
+        classes = _classes_in(archive, path)
+        return lpm.parse_lpm(_text_in(archive, "LPM.TXT", path), path), classes
+
+
+def _classes_in(archive: zipfile.ZipFile, path: Path) -> list[int]:
+    return lpm.calibration(lpm.parse_meta(_text_in(archive, "META.TXT", path)), path)[1]
+
+
+def _text_in(archive: zipfile.ZipFile, wanted: str, path: Path) -> str:
+    names = {Path(name).name.upper(): name for name in archive.namelist()}
+    if wanted not in names:
+        raise InputError(f"holds no {wanted}", where=path)
+    return archives.text(archive, names[wanted], path)
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -271,7 +280,7 @@ def _par(path: Path) -> pd.DataFrame:
     good = np.isfinite(numbers[list(_PAR)].to_numpy(float)).all(axis=1)
     good &= (numbers[list(_PAR)] >= 0).all(axis=1) & (numbers["depth"] < 12_000)
     good &= (numbers["area"] > 0) & (numbers["imgcount"] > 0)
-    return numbers[good].reset_index(drop=True)
+    return pd.DataFrame(numbers[good].reset_index(drop=True))
 
 
 def _number(text: str) -> float:
@@ -291,4 +300,7 @@ def _angle(text: str, limit: float) -> float:
 
 
 def _time(text: str) -> np.datetime64:
-    return np.datetime64(pd.to_datetime(text, errors="coerce"), "ns")
+    time: np.datetime64 = pd.to_datetime(pd.Series([text]), errors="coerce").to_numpy(
+        "datetime64[ns]"
+    )[0]
+    return time

@@ -34,7 +34,8 @@ def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr
     ----------
     tables : sequence of DataFrame
         Each with ``time`` (datetime64[ns], UTC) and columns named as in `columns`, in the
-        registry's units, and ``sample`` where records are of casts; oxygen as ``oxygen`` (umol/l) or ``oxygen_per_kg`` (umol/kg).
+        registry's units, and ``sample`` where records are of casts; oxygen as ``oxygen``
+        (umol/l) or ``oxygen_per_kg`` (umol/kg).
     problems : sequence of str
         What was wrong in the logs, to be kept beside the data.
 

@@ -313,7 +313,7 @@ def finish(
     """
     frames["imaged_volume"] = volume
     frames["volume_source"] = np.where(volume.notna(), source, "")
-    unknown = (frames["usable"] == 1) & volume.isna()
+    unknown = (frames["usable"] == 1) & volume.isna() & (frames["problem"] == "")
     frames.loc[unknown, "problem"] = "the imaged volume is not known"
     frames["deployment"] = deployment
     several = frames["path"].duplicated(keep=False)

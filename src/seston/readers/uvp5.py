@@ -18,7 +18,7 @@ from seston.ecology.particles import Calibration
 from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers import pictures
-from seston.readers.casts import NEVER, Cast, CastReader, Cut, Pieces, select, spoil
+from seston.readers.casts import Cast, CastReader, Cut, Pieces, select, spoil
 from seston.readers.names import natural
 from seston.readers.reader import register
 from seston.readers.uvp_tables import (
@@ -30,6 +30,7 @@ from seston.readers.uvp_tables import (
     place_of,
     read_header,
     read_text,
+    say_lost,
     start_of,
     told_of,
 )
@@ -79,7 +80,7 @@ class Uvp5(CastReader):
         usual = self.optics.pixel_width_mm
         if not size > 0 and usual:
             size, problem = usual, problem or "the size of a pixel is not told: the preset's"
-        volume = number(record.get("volimage"))
+        volume = number(record.get("volimage")) or self.optics.imaged_volume_l or np.nan
         ctd = root / "ctd_data_cnv" / f"{sample}.ctd"
         smallest = number(_acquisition(root, sample, name).get("smbase"))
         series = record.get("sampletype", "P")[:1].upper() not in ("P", "")
@@ -127,7 +128,7 @@ class Uvp5(CastReader):
         row = pd.Index(_numbers_of(images))
         for path, column in bru_files(self.deployment.path, cast.sample, cast.told["raw_file"]):
             for piece in _bru(path, column):
-                at = row.get_indexer(piece["image"])
+                at = row.get_indexer(pd.Index(piece["image"]))
                 yield pd.DataFrame({"row": at, "area_px": piece["area_px"], "number": 1.0})[at >= 0]
 
     def cuts(self, cast: Cast, images: pd.DataFrame) -> tuple[list[Cut] | None, pd.DataFrame]:
@@ -140,8 +141,7 @@ class Uvp5(CastReader):
         for path in tables:
             found, lost = cuts_of(parse_ecotaxa(read_text(path), path), images, cast.pixel_mm)
             cuts += found
-            if lost and len(images):
-                images = _say_lost(images, lost)
+            images = say_lost(images, lost)
         return cuts, images
 
     def pictures(self, cast: Cast, names: Sequence[str]) -> Iterator[UInt8Array]:
@@ -150,21 +150,12 @@ class Uvp5(CastReader):
             yield pictures.read_picture(self.deployment.path / "work" / cast.sample / name)
 
 
-def _say_lost(images: pd.DataFrame, lost: int) -> pd.DataFrame:
-    """Say at the first image how many objects have none."""
-    images = images.copy()
-    said = f"{lost} objects of the table tell neither time nor depth: they are left out"
-    if not images.loc[0, "problem"]:
-        images.loc[0, "problem"] = said
-    return images
-
-
 def _numbers_of(images: pd.DataFrame) -> list[int]:
     return [int(n) for n in images.attrs["number"]]
 
 
 def dat_files(root: Path, sample: str, name: str) -> list[Path]:
-    """Lists of the images of a profile: of the results, else the work, else the raw folder."""
+    """Find the lists of images of a profile: of results, else of work, else of the raw folder."""
     for one in (
         root / "results" / f"{sample}_datfile.txt",
         root / "work" / sample / f"HDR{name}.dat",
@@ -176,7 +167,7 @@ def dat_files(root: Path, sample: str, name: str) -> list[Path]:
 
 
 def bru_files(root: Path, sample: str, name: str) -> list[tuple[Path, int]]:
-    """Lists of the particles of a profile, each with the column of the area."""
+    """Find the lists of the particles of a profile, each with the column of the area."""
     for one in (root / "results" / f"{sample}.bru", root / "work" / sample / f"{sample}.bru"):
         if one.is_file():
             return [(one, 2)]  # of the layout bru1, whatever its name says
@@ -196,10 +187,11 @@ def _dat(path: Path, relative: str, offset: float) -> pd.DataFrame:
     if not cells:
         raise InputError("lists no images", where=path)
     table = pd.DataFrame(cells, columns=["number", "time", "pressure"], dtype=str)
-    numbers = pd.to_numeric(table["number"], errors="coerce")
-    good = numbers.between(0, 1 << 40)
-    table, numbers = table[good].reset_index(drop=True), numbers[good].to_numpy(np.int64)
-    pressure = pd.to_numeric(table["pressure"].str.split("*").str[0], errors="coerce")
+    given = pd.to_numeric(table["number"], errors="coerce")
+    good = given.between(0, 1 << 40)
+    table, numbers = table[good].reset_index(drop=True), given[good].to_numpy(np.int64)
+    first = table["pressure"].str.split("*").str[0]
+    pressure = pd.to_numeric(first, errors="coerce")
     pressure = pressure.where(pressure.abs() < 200_000)
     depth = np.maximum(pressure.to_numpy(np.float64) * 0.1 + offset, 0.0)
     time = _times(table["time"])
@@ -256,6 +248,3 @@ def _acquisition(root: Path, sample: str, name: str) -> dict[str, str]:
 def _size(camera: Mapping[str, str], name: str, usual: int) -> int:
     value = number(camera.get(name))
     return int(value) if 16 <= value < 1 << 15 else usual
-
-
-assert np.isnat(NEVER)

@@ -33,6 +33,7 @@ from seston.readers.uvp_tables import (
     place_of,
     read_header,
     read_text,
+    say_lost,
     start_of,
     told_of,
 )
@@ -84,14 +85,14 @@ class Uvp6(CastReader):
     def _listed(
         self, records: Mapping[str, tuple[Mapping[str, str], Path]]
     ) -> list[tuple[str, Path, Mapping[str, str]]]:
-        """Samples of the header with the file of their particles, or the header itself."""
+        """Give the samples of the header with the file of their particles, or the header itself."""
         return [
             (name, particles_of(self._root, name, record["filename"]) or header, record)
             for name, (record, header) in records.items()
         ]
 
     def _found(self) -> list[tuple[str, Path, Mapping[str, str]]]:
-        """Archives and sequences without a header: each is a sample."""
+        """Find archives and sequences without a header: each is a sample."""
         path = self.deployment.path
         if path.is_file():
             paths = [path]
@@ -205,7 +206,7 @@ class Uvp6(CastReader):
         descent = self.cast.descent_filter and cast.kind == "depth"
         return select(images, np.arange(len(images)), cast, descent=descent)
 
-    def counts(self, cast: Cast, images: pd.DataFrame) -> Pieces:
+    def counts(self, cast: Cast, images: pd.DataFrame) -> Pieces:  # noqa: ARG002
         """Give the particles of a sample."""
         path = self._root / cast.path
         if path.name.endswith(_LPM):
@@ -221,11 +222,7 @@ class Uvp6(CastReader):
         if archive is None:
             return None, images
         cuts, lost = cuts_of(_vignette_table(archive)[0], images, cast.pixel_mm)
-        if lost and len(images):
-            images = images.copy()
-            said = f"{lost} objects of the table tell neither time nor depth: they are left out"
-            images.loc[0, "problem"] = images.loc[0, "problem"] or said
-        return cuts, images
+        return cuts, say_lost(images, lost)
 
     def _archive(self, cast: Cast) -> Path | None:
         path = self._root / cast.path
@@ -333,7 +330,7 @@ def _vignette_table(path: Path) -> tuple[pd.DataFrame, str]:
 def _from_vignettes(path: Path) -> tuple[Configuration, dict[str, str]]:
     """Take camera and sample from the table of vignettes."""
     table, _ = _vignette_table(path)
-    first = {n: str(table[n].iloc[0]) for n in table} if len(table) else {}
+    first = {str(n): str(table[n].iloc[0]) for n in table} if len(table) else {}
     hardware = {ours: first.get(theirs, "") for ours, theirs in (
         ("aa", "acq_aa"), ("exp", "acq_exp"), ("image_volume", "acq_volimage"),
         ("pixel_size", "acq_pixel"), ("threshold", "acq_threshold"),

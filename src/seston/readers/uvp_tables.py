@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -113,7 +113,7 @@ def place_of(record: Mapping[str, str]) -> tuple[float, float, str]:
 
 
 def told_of(record: Mapping[str, str], instrument: str) -> dict[str, str]:
-    """What the header tells for the tables of EcoPart."""
+    """Give what the header tells for the tables of EcoPart."""
     return {
         "raw_file": record.get("filename", ""),
         "cruise": record.get("cruise", ""),
@@ -143,7 +143,8 @@ def parse_ecotaxa(text: str, where: Path | str) -> pd.DataFrame:
     typed = len(rows) > 1 and {c.strip().lower() for c in rows[1] if c.strip()} <= {"[f]", "[t]"}
     body = [(r + [""] * len(names))[: len(names)] for r in rows[2 if typed else 1 :] if any(r)]
     table = pd.DataFrame(body, columns=pd.Index(names), dtype=str)
-    return table.loc[:, ~table.columns.duplicated()].apply(lambda c: c.str.strip())
+    table = table.loc[:, ~table.columns.duplicated()]
+    return pd.DataFrame({str(n): table[n].str.strip() for n in table})
 
 
 def cuts_of(table: pd.DataFrame, images: pd.DataFrame, size_mm: float) -> tuple[list[Cut], int]:
@@ -173,15 +174,15 @@ def cuts_of(table: pd.DataFrame, images: pd.DataFrame, size_mm: float) -> tuple[
         "object_id", "img_file_name", "object_annotation_category", "object_annotation_status",
     )}  # fmt: skip
     edge = {n: pd.to_numeric(_column(table, f"object_{n}"), errors="coerce").to_numpy(float)
-            for n in ("bx", "by", "width", "height", "area", "area_exc")}  # fmt: skip
+            for n in ("bx", "by", "width", "height", "area")}  # fmt: skip
     cuts = [
         Cut(
             row=int(rows[i]), name=str(text["object_id"][i]),
             picture=_safe(str(text["img_file_name"][i])),
             label=str(text["object_annotation_category"][i]),
             status=str(text["object_annotation_status"][i]).lower(),
-            measured=_areas(edge["area"][i], edge["area_exc"][i], size_mm),
-            **_box(*(edge[n][i] for n in ("by", "bx", "height", "width"))),
+            measured=_areas(edge["area"][i], size_mm),
+            **_box(*(edge[n][i] for n in ("by", "bx", "height", "width"))),  # type: ignore[arg-type]
         )
         for i in kept
     ]  # fmt: skip
@@ -206,16 +207,23 @@ def _box(top: float, left: float, height: float, width: float) -> dict[str, int 
     return {**place, **size}
 
 
-def _areas(filled: float, holes: float, size_mm: float) -> dict[str, float]:
-    """Area of an object in mm2. In these tables `area_exc` is that of the holes alone or without
-    them, as the software had it: only `area` is taken.
-    """
-    del holes
-    if not filled > 0 or not size_mm > 0:
+def _areas(pixels: float, size_mm: float) -> dict[str, float]:
+    """Area of an object in mm2: that of the table's `area`, whose holes are in it."""
+    if not pixels > 0 or not size_mm > 0:
         return {}
-    area = float(filled * size_mm**2)
+    area = float(pixels * size_mm**2)
     return {"area": area, "area_filled": area,
             "equivalent_diameter_area": float(2 * np.sqrt(area / np.pi))}  # fmt: skip
+
+
+def say_lost(images: pd.DataFrame, lost: int) -> pd.DataFrame:
+    """Say at the first image of a cast how many objects have none."""
+    if not lost or images.empty:
+        return images
+    said = f"{lost} objects of the table tell neither time nor depth: they are left out"
+    problem = images["problem"].to_numpy(object).copy()
+    problem[0] = problem[0] or said
+    return images.assign(problem=problem)
 
 
 def _times(table: pd.DataFrame) -> pd.Series[pd.Timestamp]:
@@ -235,6 +243,3 @@ def _named_time(*names: str) -> np.datetime64:
         if found is not None:
             return found.time
     return np.datetime64("NaT", "ns")
-
-
-Header = Sequence[Mapping[str, str]]

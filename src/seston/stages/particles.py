@@ -78,7 +78,7 @@ def _about(sample: ParticleSample, deployment: Deployment) -> dict[str, Any]:
         **sample.told,
         "sample": sample.sample,
         "sample_type": sample.kind,
-        "sample_time": np.datetime64(sample.time, "ns"),
+        "sample_time": sample.time.astype("datetime64[ns]"),
         "latitude": sample.latitude,
         "longitude": sample.longitude,
         "calibration_area": calibration.aa,
