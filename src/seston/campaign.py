@@ -138,6 +138,7 @@ class Campaign:
             self.deployment_index(shard.deployment.deployment),
             *_stamps(shard.deployment.path / f for s in around for f in s.files),
             *_stamps(self.reader(shard.deployment).environment_files()),
+            *_stamps(self.reader(shard.deployment).other_files()),
         )
 
     def ingest_fingerprint(self) -> str:
@@ -150,6 +151,7 @@ class Campaign:
             *(self.instrument(d) for d in self.deployments),
             *_stamps(files),
             *_stamps(e for d in self.deployments for e in self.reader(d).environment_files()),
+            *_stamps(o for d in self.deployments for o in self.reader(d).other_files()),
         )
 
 

@@ -29,6 +29,7 @@ each of which you can also run by hand:
   4. [bold]seston classify demo tow-0000[/bold]   score the objects of one shard
   5. [bold]seston gather demo[/bold]              join all shards: results/demo/objects.zarr
   6. [bold]seston profile demo[/bold]             concentrations: results/demo/profiles.zarr
+     [bold]seston particles demo[/bold]           particles by size: results/demo/particles.zarr
   7. [bold]seston report demo[/bold]              figures on one page: results/demo/report.html
 
 Before: [bold]seston instruments[/bold] lists what can be read, and
@@ -270,11 +271,15 @@ def export_netcdf(
 def export_ecopart(
     results: Annotated[Path, typer.Argument(help="Results of a campaign.")],
     out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    stamp: Annotated[
+        str | None,
+        typer.Option(help="Stands in the names of files; the time if absent.", show_default=False),
+    ] = None,
 ) -> None:
     """Write particles, sorted objects and CTD as EcoPart's detailed and reduced tables."""
     from seston.stages.export import ecopart
 
-    ecopart(results, out)
+    ecopart(results, out, stamp)
 
 
 @app.command(rich_help_panel=TOOLS)

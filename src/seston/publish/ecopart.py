@@ -54,8 +54,8 @@ def write_tables(
     folder : Path
         Exists.
     objects : DataFrame, optional
-        Objects that people sorted: ``sample``, ``taxon`` (with ``>`` between its levels), ``depth``
-        (m) and ``diameter_mm``.
+        Objects that people sorted: ``deployment``, ``sample``, ``taxon`` (with ``>`` between
+        its levels), ``depth`` (m) and ``diameter_mm``.
     stamp : str
         Follows ``export_detailed`` in the names of files; EcoPart writes the time there.
     """
@@ -64,16 +64,29 @@ def write_tables(
         table = coarsen_size_classes(particles, by) if by > 1 else particles
         summary = [_SUMMARY]
         taxa = _taxa([] if objects is None else sorted(set(objects["taxon"])), kind)
-        for sample in dict.fromkeys(particles["sample"].to_numpy().tolist()):
-            mine = table.isel(profile=np.flatnonzero(table["sample"].to_numpy() == sample))
-            name = f"{base}_PAR_{_safe(sample)}.tsv"
-            _write(folder / name, _particle_lines(mine))
+        for name, rows in _samples(table).items():
+            mine = table.isel(profile=rows)
+            par = f"{base}_PAR_{_safe(name)}.tsv"
+            _write(folder / par, _particle_lines(mine))
             zoo = _zoo_lines(mine, objects, taxa, kind)
-            zoo_name = f"{base}_ZOO_{_safe(sample)}.tsv" if zoo else "no data available"
+            zoo_name = f"{base}_ZOO_{_safe(name)}.tsv" if zoo else "no data available"
             if zoo:
                 _write(folder / zoo_name, zoo)
-            summary.append(_summary_line(mine, name, zoo_name))
+            summary.append(_summary_line(mine, par, zoo_name))
         _write(folder / f"{base}_Export_metadata_summary.tsv", summary)
+
+
+def _samples(table: xr.Dataset) -> dict[str, NDArray[np.int64]]:
+    """Profiles of each sample, by name; with the deployment's where two have a sample of a name."""
+    pairs = list(zip(table["deployment"].to_numpy(), table["sample"].to_numpy(), strict=True))
+    unique = sorted(set(pairs), key=lambda pair: (pair[1], pair[0]))
+    names = [sample for _, sample in unique]
+    return {
+        str(sample if names.count(sample) == 1 else f"{deployment}_{sample}"): np.flatnonzero(
+            [pair == (deployment, sample) for pair in pairs]
+        )
+        for deployment, sample in unique
+    }
 
 
 def _write(path: Path, lines: Sequence[str]) -> None:
@@ -226,6 +239,8 @@ def _zoo_lines(
     if objects is None or _series(mine):
         return []
     own = objects[(objects["sample"] == _text(mine, "sample")) & objects["depth"].notna()]
+    if "deployment" in own:
+        own = own[own["deployment"] == _text(mine, "deployment")]
     if own.empty:
         return []
     detailed = _by_bin(own, mine)
@@ -237,7 +252,7 @@ def _zoo_lines(
     ]  # fmt: skip
     lines = ["\t".join(header)]
     start = _clock(mine["sample_time"].to_numpy()[0])
-    biovolume = mine["biovolume"].notna().any().item()
+    biovolume = bool(np.isfinite(mine["biovolume"].to_numpy()).any())
     for middle, cell in rows.groupby("middle", sort=True):
         litres = float(f"{water.get(float(str(middle)), np.nan):.15g}")
         shown = _with_parents(cell) if kind == "detailed" else cell.set_index("taxon")

@@ -6,10 +6,10 @@ objects cut out of them; frames, vignettes, particles and environment follow her
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -31,9 +31,6 @@ NEVER = np.datetime64("NaT", "ns")
 NO_OBJECTS = "no objects were recorded in this cast: its water counts for particles only"
 #: Columns of a table of images.
 IMAGES = ("path", "index_in_file", "time", "depth", "images", "usable", "problem", "ecopart")
-_DEGREES = re.compile(
-    r"^(?P<sign>-?)(?P<deg>\d{1,3})°\s*(?P<min>\d{1,2})(?:[\s'](?P<sec>\d{1,2}))?"
-)
 _WIDEST = 1 << 15
 
 
@@ -226,8 +223,8 @@ class CastReader(VignetteReader, ParticleReader):
             yield ParticleSample(
                 sample=cast.sample, kind=cast.kind, time=cast.time, latitude=cast.latitude,
                 longitude=cast.longitude, calibration=cast.calibration, pixel_mm=cast.pixel_mm,
-                images=images, counts=_again(self, cast, images), ecopart=cast.ecopart,
-                integration_s=cast.integration_s, ctd=self._ctd(cast), told=cast.told,
+                images=images, counts=partial(self.counts, cast, images), ecopart=cast.ecopart,
+                integration_s=cast.integration_s, ctd=partial(self._ctd, cast), told=cast.told,
             )  # fmt: skip
 
     def _ctd(self, cast: Cast) -> pd.DataFrame | None:
@@ -256,10 +253,6 @@ class CastReader(VignetteReader, ParticleReader):
             tables.append(records)
             problems += found
         return environment.assemble(tables, problems)
-
-
-def _again(reader: CastReader, cast: Cast, images: pd.DataFrame):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return lambda: reader.counts(cast, images)
 
 
 def as_vignette(cut: Cut, pixels: UInt8Array | None) -> Vignette:
@@ -330,84 +323,3 @@ def spoil(images: pd.DataFrame, rows: NDArray[np.bool_], problem: str) -> None:
     new = rows & (images["problem"] == "").to_numpy()
     images.loc[new, "problem"] = problem
     images.loc[rows, "usable"] = 0
-
-
-def decimal_degrees(text: str) -> float:
-    """Read a latitude or longitude of a profiler's header.
-
-    Parameters
-    ----------
-    text : str
-        ``DD.MM``: whole degrees, then minutes as the fraction (43.4123 is 43 degrees and 41.23
-        minutes); or ``DD°MM SS``.
-
-    Returns
-    -------
-    float, degrees
-        NaN where it is neither, or has 60 minutes or more.
-
-    Examples
-    --------
-    >>> round(decimal_degrees("43.3000"), 4), round(decimal_degrees("-7°30 0"), 4)
-    (43.5, -7.5)
-    """
-    text = text.strip()
-    match = _DEGREES.match(text)
-    if match:
-        sign = -1.0 if match["sign"] else 1.0
-        minutes, seconds = float(match["min"]), float(match["sec"] or 0)
-        whole = float(match["deg"])
-    else:
-        try:
-            value = float(text.replace(",", "."))
-        except ValueError:
-            return float("nan")
-        if not np.isfinite(value):
-            return float("nan")
-        sign, whole = (-1.0 if text.startswith("-") else 1.0), float(np.floor(abs(value)))
-        minutes, seconds = round((abs(value) - whole) * 100, 6), 0.0
-    return sign * (whole + minutes / 60 + seconds / 3600) if minutes < 60 else float("nan")
-
-
-def attribute(objects: pd.DataFrame, images: pd.DataFrame) -> NDArray[np.int64]:
-    """Find the image of each object, by time and depth.
-
-    Parameters
-    ----------
-    objects : DataFrame
-        ``time`` (of the image, to the fraction that is known; NaT), ``depth`` (m, NaN).
-    images : DataFrame
-        The columns `IMAGES`.
-
-    Returns
-    -------
-    array
-        Row of the image; -1 where nothing tells it. Of images within the second, the one nearest
-        in depth is meant; without a time, the nearest in depth of all.
-    """
-    times = images["time"].to_numpy("datetime64[ns]")
-    depths = images["depth"].to_numpy(np.float64)
-    seconds = times.astype("datetime64[s]").astype(np.int64)
-    second = pd.Series(np.arange(len(images))).groupby(seconds).indices
-    nobody = np.empty(0, np.int64)
-    exact = {int(t): i for i, t in reversed(list(enumerate(times.astype(np.int64))))}
-    deep = np.flatnonzero(np.isfinite(depths) & (images["usable"] == 1).to_numpy())
-    order = deep[np.argsort(depths[deep], kind="stable")]
-    rows = np.full(len(objects), -1, np.int64)
-    own = objects["time"].to_numpy("datetime64[ns]")
-    for i, (time, depth) in enumerate(zip(own, objects["depth"].to_numpy(float), strict=True)):
-        if not np.isnat(time):
-            fine = int(time.astype(np.int64))
-            near = second.get(int(time.astype("datetime64[s]").astype(np.int64)), nobody)
-            if fine % 1_000_000_000 and fine in exact:
-                rows[i] = exact[fine]
-                continue
-            if len(near):
-                away = np.abs(depths[near] - depth)
-                rows[i] = near[np.argmin(np.where(np.isfinite(away), away, np.inf))]
-                continue
-        if np.isfinite(depth) and len(order):
-            at = np.searchsorted(depths[order], depth)
-            pair = order[max(0, at - 1) : at + 1]
-            rows[i] = pair[np.argmin(np.abs(depths[pair] - depth))]
-    return rows

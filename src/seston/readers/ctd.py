@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seston.errors import InputError
+from seston.readers.cells import as_numbers
 
 #: Names that the files use, small, beside EcoPart's own.
 _SYNONYMS: Mapping[str, str] = MappingProxyType({
@@ -99,8 +100,11 @@ def parse_ctd(data: bytes, where: Path | str) -> pd.DataFrame:
         )
     width = len(names)
     cells = [(row + [""] * width)[:width] for row in rows[1:] if any(c.strip() for c in row)]
-    table = pd.DataFrame(cells, columns=range(width), dtype=str)
-    columns = {n: _column(n, table[i]) for i, n in enumerate(names) if n and n not in names[:i]}
+    columns = {
+        n: _column(n, pd.Series([row[i] for row in cells], dtype=object))
+        for i, n in enumerate(names)
+        if n and n not in names[:i]
+    }
     return pd.DataFrame(columns)
 
 
@@ -116,16 +120,12 @@ def _plain(name: str) -> str:
 
 
 def _column(name: str, cells: pd.Series[str]) -> pd.Series[Any]:
-    text = cells.str.strip()
     if name == TIME:
-        stamp = text.str.replace(r"\.0$", "", regex=True)
+        stamp = cells.str.strip().str.replace(r"\.0$", "", regex=True)
         whole = pd.to_datetime(stamp.str[:14], format="%Y%m%d%H%M%S", errors="coerce")
         parts = pd.to_numeric(stamp.str[14:17], errors="coerce").fillna(0)
         return (whole + pd.to_timedelta(parts, unit="ms")).astype("datetime64[ns]")
-    comma = text.str.count(",").eq(1) & ~text.str.contains(".", regex=False)
-    text = text.where(~comma, text.str.replace(",", ".", regex=False))
-    numbers = pd.to_numeric(text, errors="coerce").astype(np.float64)
-    return numbers.where(np.isfinite(numbers))
+    return pd.Series(as_numbers(cells), cells.index)
 
 
 def scale_depth(table: pd.DataFrame) -> pd.Series[float]:
@@ -168,15 +168,3 @@ def as_environment(
     order = pd.to_timedelta(np.arange(len(table)), unit="ns")  # no time stands twice
     records["time"] = own.fillna(pd.Timestamp(start)) + order if len(table) else own
     return records, problems if untimed else []
-
-
-def mean_by_bin(
-    tables: Sequence[pd.DataFrame], columns: Sequence[str]
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Mean of each column of each table; NaN where none of its cells holds a number."""
-    means = [[_mean(t[c]) if c in t else np.nan for c in columns] for t in tables]
-    return np.array(means, np.float64).reshape(len(tables), len(columns))
-
-
-def _mean(values: pd.Series[float]) -> float:
-    return float(values.mean())

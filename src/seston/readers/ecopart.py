@@ -21,6 +21,7 @@ from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers import archives, lpm
 from seston.readers.casts import Cast, CastReader, Cut, Pieces
+from seston.readers.cells import as_number, as_numbers
 from seston.readers.reader import register
 
 _SUMMARY = "*Export_metadata_summary.tsv"
@@ -106,6 +107,12 @@ class Ecopart(CastReader):
                 "offset": str(next((x for x in offset if np.isfinite(x)), 0.0)),
             },
         )  # fmt: skip
+
+    def other_files(self) -> list[Path]:
+        """Give the summaries and the tables of objects."""
+        root = self.deployment.path
+        tables = [Path(c.told["plankton"]) for c in self.casts() if c.told["plankton"]]
+        return [*sorted([*root.glob(_SUMMARY), *root.glob(f"*/{_SUMMARY}")]), *tables]
 
     def images(self, cast: Cast) -> pd.DataFrame:
         """Give a row for each metre, or span of time, of the table of particles."""
@@ -263,7 +270,7 @@ def _table(path: Path) -> pd.DataFrame:
         raise InputError(f"not a table: {error}", where=path) from None
     names = [name.strip() for name in rows[0]] if rows else []
     body = [(row + [""] * len(names))[: len(names)] for row in rows[1:] if any(row)]
-    table = pd.DataFrame(body, columns=pd.Index(names), dtype=str)
+    table = pd.DataFrame(body, columns=pd.Index(names), dtype=object)
     return table.loc[:, ~table.columns.duplicated()]
 
 
@@ -273,7 +280,7 @@ def _par(path: Path) -> pd.DataFrame:
     missing = [name for name in _PAR if name not in table]
     if missing:
         raise InputError(f"no column `{missing[0]}`", where=path)
-    numbers = table[list(_PAR)].apply(pd.to_numeric, errors="coerce")
+    numbers = pd.DataFrame({name: as_numbers(table[name]) for name in _PAR})
     stamp = table["datetime"] if "datetime" in table else pd.Series("", table.index)
     time = pd.to_datetime(stamp.str[:14], format="%Y%m%d%H%M%S", errors="coerce")
     numbers["datetime"] = time.astype("datetime64[ns]")
@@ -284,18 +291,12 @@ def _par(path: Path) -> pd.DataFrame:
 
 
 def _number(text: str) -> float:
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) and value >= 0 else float("nan")
+    value = as_number(text)
+    return value if value >= 0 else float("nan")
 
 
 def _angle(text: str, limit: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return float("nan")
+    value = as_number(text)
     return value if abs(value) <= limit else float("nan")
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seston.ecology.particles import CLASSES, SIZE_LIMITS_MM, Calibration
+from seston.ecology.particles import SIZE_LIMITS_MM, Calibration
 from seston.errors import InputError
+from seston.readers.cells import as_number, as_numbers
 
 _CLASSES = 18
 _NUMBER = "NB_SIZE_SPECTRA_PARTICLES_class_{}"
@@ -70,9 +71,10 @@ def parse_lpm(text: str, where: Path | str) -> Lpm:
             f"no column `{missing[0]}`", where=where, cure="An LPM file of a UVP6 has it."
         )
     body = [(row + [""] * len(names))[: len(names)] for row in rows[1:] if any(row)]
-    table = pd.DataFrame(body, columns=pd.Index(names), dtype=str)
+    table = pd.DataFrame(body, columns=pd.Index(names), dtype=object)
     table = table.loc[:, ~table.columns.duplicated()]
-    numbers = {n: _numbers(table, n) for n in names if n != "DATE_TIME"}
+    told = [*needed[1:], "LATITUDE_decimal_degree", "LONGITUDE_decimal_degree"]
+    numbers = {n: as_numbers(table[n]) for n in told if n in table}
     images = np.maximum(numbers["IMAGE_NUMBER_PARTICLES"], 0)
     nothing = np.full(len(table), np.nan)
     mean = np.stack([numbers[name] for name in classes], axis=1)
@@ -87,12 +89,6 @@ def parse_lpm(text: str, where: Path | str) -> Lpm:
         images=images,
         number=number,
     )
-
-
-def _numbers(table: pd.DataFrame, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    text = table[name].str.strip().str.replace(",", ".", regex=False)
-    values = pd.to_numeric(text, errors="coerce").to_numpy(np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _within(
@@ -133,11 +129,7 @@ def calibration(meta: Mapping[str, str], where: Path | str) -> tuple[Calibration
 
 
 def _value(meta: Mapping[str, str], name: str) -> float:
-    try:
-        value = float(meta.get(name, "nan").replace(",", "."))
-    except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) else float("nan")
+    return as_number(meta.get(name, "nan"))
 
 
 def counts(lpm: Lpm, classes: list[int]) -> Iterator[pd.DataFrame]:
@@ -159,6 +151,3 @@ def images(lpm: Lpm, path: str, offset_m: float) -> pd.DataFrame:
         "problem": np.where(bad, "the row lacks its time, pressure, images or particles", ""),
         "ecopart": True,
     })  # fmt: skip
-
-
-assert CLASSES >= _CLASSES

@@ -105,6 +105,13 @@ class Reader(ABC):
     def environment_files(self) -> list[Path]:
         """Give the files of CTD and navigation; none where there are none."""
 
+    def other_files(self) -> list[Path]:
+        """Give files that the results depend on beside these: what changes in them is done again.
+
+        Tables of vignettes, lists of particles, headers.
+        """
+        return []
+
     @abstractmethod
     def environment(self) -> xr.Dataset:
         """Read CTD and navigation: variables of the registry's environment by time.
@@ -182,9 +189,9 @@ class ParticleSample:
         How EcoPart counts images of such files, see docs/particles.md.
     integration_s : float, s
         Over which EcoPart joins images of a time series.
-    ctd : DataFrame or None
-        Records of the sample's CTD by the names and units of its file, with ``depth`` (m, on the
-        scale of the images) first.
+    ctd : callable
+        Gives the records of the sample's CTD, None where it has none: columns by the names and
+        units of its file, with ``depth`` (m, on the scale of the images) first.
     told : mapping of str
         What headers tell besides: ``raw_file``, ``cruise``, ``station``, ``ctd_file``,
         ``project``, ``instrument``.
@@ -201,7 +208,7 @@ class ParticleSample:
     counts: Callable[[], Iterator[pd.DataFrame]]
     ecopart: Ecopart = "image"
     integration_s: float = 1.0
-    ctd: pd.DataFrame | None = None
+    ctd: Callable[[], pd.DataFrame | None] = lambda: None
     told: Mapping[str, str] = field(default_factory=dict)
 
 

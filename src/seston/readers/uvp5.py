@@ -102,6 +102,16 @@ class Uvp5(CastReader):
             told=told_of(record, "uvp5"),
         )  # fmt: skip
 
+    def other_files(self) -> list[Path]:
+        """Give headers, lists of particles, and tables and folders of vignettes."""
+        root, found = self.deployment.path, sorted(self.deployment.path.glob("meta/*_header_*.txt"))
+        found += [p for p in (root / "config" / "uvp5_settings").glob("*.txt") if p.is_file()]
+        for cast in self.casts():
+            found += [p for p, _ in bru_files(root, cast.sample, cast.told["raw_file"])]
+            work = root / "work" / cast.sample
+            found += [*sorted(work.glob("ecotaxa_*.tsv")), *([work] if work.is_dir() else [])]
+        return found
+
     def images(self, cast: Cast) -> pd.DataFrame:
         """List the images of a profile."""
         if not cast.paths:

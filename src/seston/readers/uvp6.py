@@ -183,6 +183,16 @@ class Uvp6(CastReader):
                   "offset": str(camera.offset_m)},
         )  # fmt: skip
 
+    def other_files(self) -> list[Path]:
+        """Give headers, archives of vignettes, and the META of real-time samples."""
+        root = self._root
+        found = [] if self.deployment.path.is_file() else sorted(root.glob("meta/*_header_*.txt"))
+        for cast in self.casts():
+            archive, meta = self._archive(cast), root / cast.path.replace(_LPM, "_META.txt")
+            found += [archive] if archive is not None else []
+            found += [meta] if meta.is_file() and cast.path.endswith(_LPM) else []
+        return found
+
     def images(self, cast: Cast) -> pd.DataFrame:
         """List the images of a sample."""
         path = self._root / cast.path

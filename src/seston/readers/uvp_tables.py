@@ -11,9 +11,14 @@ import numpy as np
 import pandas as pd
 
 from seston.errors import InputError
-from seston.readers.casts import Cut, attribute, decimal_degrees
+from seston.readers.casts import Cut
+from seston.readers.cells import as_number
+from seston.readers.matching import attribute
 from seston.readers.names import time_in
 
+_DEGREES = re.compile(
+    r"^(?P<sign>-?)(?P<deg>\d{1,3})°\s*(?P<min>\d{1,2})(?:[\s'](?P<sec>\d{1,2}))?"
+)
 _MAX_BYTES = 1 << 30
 _STAMP = re.compile(r"(\d{4})(\d{2})(\d{2})-?(\d{2})(\d{2})(\d{2})?")
 _LAST = 999_999
@@ -75,11 +80,7 @@ def _named(text: str) -> bool:
 
 def number(text: str | None) -> float:
     """Read a number; a decimal comma is understood, and what is none is NaN."""
-    try:
-        value = float((text or "nan").strip().replace(",", "."))
-    except ValueError:
-        return float("nan")
-    return value if np.isfinite(value) else float("nan")
+    return as_number(text or "nan")
 
 
 def image_number(text: str | None) -> int | None:
@@ -98,6 +99,43 @@ def start_of(record: Mapping[str, str]) -> np.datetime64:
         return np.datetime64(f"{year}-{month}-{day}T{hour}:{minute}:{second}", "ns")
     except ValueError:
         return np.datetime64("NaT", "ns")
+
+
+def decimal_degrees(text: str) -> float:
+    """Read a latitude or longitude of a profiler's header.
+
+    Parameters
+    ----------
+    text : str
+        ``DD.MM``: whole degrees, then minutes as the fraction (43.4123 is 43 degrees and 41.23
+        minutes); or ``DD°MM SS``.
+
+    Returns
+    -------
+    float, degrees
+        NaN where it is neither, or has 60 minutes or more.
+
+    Examples
+    --------
+    >>> round(decimal_degrees("43.3000"), 4), round(decimal_degrees("-7°30 0"), 4)
+    (43.5, -7.5)
+    """
+    text = text.strip()
+    match = _DEGREES.match(text)
+    if match:
+        sign = -1.0 if match["sign"] else 1.0
+        minutes, seconds = float(match["min"]), float(match["sec"] or 0)
+        whole = float(match["deg"])
+    else:
+        try:
+            value = float(text.replace(",", "."))
+        except ValueError:
+            return float("nan")
+        if not np.isfinite(value):
+            return float("nan")
+        sign, whole = (-1.0 if text.startswith("-") else 1.0), float(np.floor(abs(value)))
+        minutes, seconds = round((abs(value) - whole) * 100, 6), 0.0
+    return sign * (whole + minutes / 60 + seconds / 3600) if minutes < 60 else float("nan")
 
 
 def place_of(record: Mapping[str, str]) -> tuple[float, float, str]:

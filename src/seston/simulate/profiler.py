@@ -116,7 +116,7 @@ def simulate_casts(
     casts, bins, per_bin = _SIZES[size]
     names = tuple(f"sim_{i + 1:02d}" for i in range(casts))
     waters: list[Water] = []
-    shots: list[Shot] = []
+    rows: list[tuple[int, float, int, str]] = []
     start = np.datetime64("2020-06-01T02:00:00", "ns")
     for cast in range(casts):
         begin = start + np.timedelta64(cast * 3, "h")
@@ -127,8 +127,8 @@ def simulate_casts(
                 volume_m3=per_bin * image_l * 1e-3,
             ))  # fmt: skip
             water = len(waters) - 1
-            shots += _layer(cast, layer, water, per_bin, faults)
-    shots = _timed(shots, [start + np.timedelta64(c * 3, "h") for c in range(casts)], interval_s)
+            rows += _layer(cast, layer, water, per_bin, faults)
+    shots = _timed(rows, [start + np.timedelta64(c * 3, "h") for c in range(casts)], interval_s)
     scale = _SCALE[size]
     seen = populate(waters, KINDS, seed, scale=scale, longest_mm=longest_mm)
     objects = _on_images(seen, shots, seed, pixel_mm, height, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def netcdf(results: Path, out: Path) -> None:
         to_netcdf(profiles, draft)
 
 
-def ecopart(results: Path, out: Path) -> None:
+def ecopart(results: Path, out: Path, stamp: str | None = None) -> None:
     """Write the particles of a campaign, and objects that people sorted, as EcoPart's tables.
 
     Parameters
@@ -44,6 +45,9 @@ def ecopart(results: Path, out: Path) -> None:
         Folder of a campaign's results.
     out : Path
         The folder; replaced whole, or not at all.
+    stamp : str, optional
+        Stands in the names of files, as in ``export_detailed_20210201_11_31_PAR_cast.tsv``; the
+        time (UTC) if absent.
 
     Raises
     ------
@@ -52,14 +56,16 @@ def ecopart(results: Path, out: Path) -> None:
     SpaceError
         The disk is full.
     """
+    if stamp is None:
+        stamp = f"{datetime.now(UTC):%Y%m%d_%H_%M}"
     with open_dataset(results / "particles.zarr") as opened, new_folder(out) as draft:
         particles = opened.load()
         objects = results / "objects.zarr"
         if objects.exists():
             with open_dataset(objects) as found:
-                write_tables(particles, draft, sorted_objects(found))
+                write_tables(particles, draft, sorted_objects(found), stamp)
         else:
-            write_tables(particles, draft)
+            write_tables(particles, draft, stamp=stamp)
 
 
 def sorted_objects(objects: xr.Dataset) -> pd.DataFrame:
@@ -68,7 +74,9 @@ def sorted_objects(objects: xr.Dataset) -> pd.DataFrame:
     The diameter is that of a disc of the object's area with its holes, as EcoPart reckons.
     """
     if "taxon" not in objects:
-        return pd.DataFrame(columns=["sample", "taxon", "depth", "time", "diameter_mm"])
+        return pd.DataFrame(
+            columns=["deployment", "sample", "taxon", "depth", "time", "diameter_mm"]
+        )
     taxon = objects["validated_taxon"].to_numpy()
     rows = np.flatnonzero(taxon >= 0)
     names = [str(name) for name in objects["feature"].to_numpy()]
@@ -81,6 +89,7 @@ def sorted_objects(objects: xr.Dataset) -> pd.DataFrame:
     # Areas are whole pixels: so what single precision took away comes back.
     area = np.rint(np.where(np.isfinite(filled), filled, area) / pixel) * pixel
     return pd.DataFrame({
+        "deployment": objects["frame_deployment"].to_numpy()[frame].astype(object),
         "sample": objects["frame_sample"].to_numpy()[frame].astype(object),
         "taxon": objects["taxon"].to_numpy()[taxon[rows]].astype(object),
         "depth": objects["frame_depth"].to_numpy()[frame].astype(np.float64),

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from seston.campaign import Campaign
 from seston.config import Deployment, Particles
@@ -38,7 +39,7 @@ def particles(campaign: Campaign) -> None:
     for deployment in campaign.deployments:
         reader = campaign.reader(deployment)
         if isinstance(reader, ParticleReader):
-            samples += [_binned(s, deployment, settings) for s in reader.particles()]
+            samples += [bin_sample(s, deployment, settings) for s in reader.particles()]
     if not samples:
         raise InputError(
             f"no sample of campaign {campaign.name!r} has particles without images",
@@ -52,7 +53,8 @@ def particles(campaign: Campaign) -> None:
     _tell(campaign, samples)
 
 
-def _binned(sample: ParticleSample, deployment: Deployment, settings: Particles) -> BinnedSample:
+def bin_sample(sample: ParticleSample, deployment: Deployment, settings: Particles) -> BinnedSample:
+    """Put one sample into cells, by our own rule or by EcoPart's."""
     compat = settings.ecopart_compat
     series = sample.kind == "time"
     bins = bin_particles(
@@ -60,17 +62,19 @@ def _binned(sample: ParticleSample, deployment: Deployment, settings: Particles)
         interval_s=settings.interval_s if series else None,
         ecopart=sample.ecopart if compat else None, integration_s=sample.integration_s,
     )  # fmt: skip
-    ctd = None
-    if sample.ctd is not None and not (compat and series):  # EcoPart joins those by depth alone
-        time = sample.ctd[TIME].to_numpy("datetime64[ns]") if TIME in sample.ctd else None
+    ctd, records = None, sample.ctd()
+    if records is not None and not (compat and series):  # EcoPart joins those by depth alone
+        time = records[TIME].to_numpy("datetime64[ns]") if TIME in records else None
         if not series or time is not None:
             ctd = bin_ctd(
-                sample.ctd, settings.bin_size_m, time if series else None, settings.interval_s
+                records, settings.bin_size_m, time if series else None, settings.interval_s
             )
-    return BinnedSample(bins, _about(sample, deployment), ctd)
+    return BinnedSample(bins, _about(sample, deployment, records), ctd)
 
 
-def _about(sample: ParticleSample, deployment: Deployment) -> dict[str, Any]:
+def _about(
+    sample: ParticleSample, deployment: Deployment, records: pd.DataFrame | None
+) -> dict[str, Any]:
     calibration = sample.calibration
     return {
         "deployment": deployment.deployment,
@@ -85,12 +89,12 @@ def _about(sample: ParticleSample, deployment: Deployment) -> dict[str, Any]:
         "calibration_exponent": calibration.exponent,
         "pixel_size": sample.pixel_mm,
         "image_volume": calibration.image_volume_l * 1e-3,
-        "ctd_columns": _columns(sample),
+        "ctd_columns": _columns(records),
     }
 
 
-def _columns(sample: ParticleSample) -> str:
-    names = [] if sample.ctd is None else [n for n in sample.ctd.columns[1:] if n != TIME]
+def _columns(records: pd.DataFrame | None) -> str:
+    names = [] if records is None else [n for n in records.columns[1:] if n != TIME]
     return " | ".join(map(str, names))
 
 
