@@ -21,6 +21,7 @@ rule all:
     default_target: True
     input:
         expand(f"{RESULTS}/{{campaign}}/report.html", campaign=PLAN.campaigns),
+        PLAN.particles(),
         # Shards by name too: one that was deleted is done again, and what follows from it.
         everything("objects.zarr"),
         everything("scores.zarr") if PLAN.model else [],

@@ -15,7 +15,7 @@ import seston
 from seston import config as cfg
 from seston.deployments import load_deployments
 from seston.errors import ConfigError
-from seston.readers import Reader, instruments, open_deployment
+from seston.readers import ParticleReader, Reader, instruments, open_deployment
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,16 @@ class Campaign:
     def profiles(self) -> Path:
         """The profiles dataset."""
         return self.folder / "profiles.zarr"
+
+    @property
+    def particles(self) -> Path:
+        """The particles dataset, of instruments that count them."""
+        return self.folder / "particles.zarr"
+
+    @property
+    def counts_particles(self) -> bool:
+        """Whether the instrument of any deployment counts particles."""
+        return any(isinstance(self.reader(d), ParticleReader) for d in self.deployments)
 
     def instrument(self, deployment: cfg.Deployment) -> cfg.Instrument:
         """Optics and segmentation of a deployment: preset, config, then its own columns."""
@@ -133,6 +143,7 @@ class Campaign:
             self.deployment_index(shard.deployment.deployment),
             *_stamps(shard.deployment.path / f for s in around for f in s.files),
             *_stamps(self.reader(shard.deployment).environment_files()),
+            *_stamps(self.reader(shard.deployment).other_files()),
         )
 
     def ingest_fingerprint(self) -> str:
@@ -145,6 +156,7 @@ class Campaign:
             *(self.instrument(d).optics for d in self.deployments),
             *_stamps(files),
             *_stamps(e for d in self.deployments for e in self.reader(d).environment_files()),
+            *_stamps(o for d in self.deployments for o in self.reader(d).other_files()),
         )
 
 

@@ -29,6 +29,7 @@ each of which you can also run by hand:
   4. [bold]seston classify demo tow-0000[/bold]   score the objects of one shard
   5. [bold]seston gather demo[/bold]              join all shards: results/demo/objects.zarr
   6. [bold]seston profile demo[/bold]             concentrations: results/demo/profiles.zarr
+     [bold]seston particles demo[/bold]           particles by size: results/demo/particles.zarr
   7. [bold]seston report demo[/bold]              figures on one page: results/demo/report.html
 
 Before: [bold]seston instruments[/bold] lists what can be read, and
@@ -184,6 +185,15 @@ def profile(
 
 
 @app.command(rich_help_panel=STEPS)
+def particles(campaign: CampaignName, config: ConfigPath = CONFIG) -> None:
+    """Bin particles without images by profile, depth and size, where the instrument counts them."""
+    from seston.campaign import load_campaign
+    from seston.stages.particles import particles as run
+
+    run(load_campaign(config, campaign))
+
+
+@app.command(rich_help_panel=STEPS)
 def report(campaign: CampaignName, config: ConfigPath = CONFIG) -> None:
     """Write one page with the figures, the quality and the parameters of a campaign."""
     from seston.campaign import load_campaign
@@ -261,6 +271,21 @@ def export_netcdf(
     from seston.stages.export import netcdf
 
     netcdf(results, out)
+
+
+@export_app.command("ecopart")
+def export_ecopart(
+    results: Annotated[Path, typer.Argument(help="Results of a campaign.")],
+    out: Annotated[Path, typer.Argument(help="The folder to write.")],
+    stamp: Annotated[
+        str | None,
+        typer.Option(help="Stands in the names of files; the time if absent.", show_default=False),
+    ] = None,
+) -> None:
+    """Write particles, sorted objects and CTD as EcoPart's detailed and reduced tables."""
+    from seston.stages.export import ecopart
+
+    ecopart(results, out, stamp)
 
 
 @app.command(rich_help_panel=TOOLS)

@@ -107,10 +107,22 @@ class Optics(Strict):
     imaged_volume_l: Positive | None = Field(None, description="water in one whole frame")
 
 
+class Cast(Strict):
+    """Which images of a profiler's cast are used."""
+
+    descent_filter: bool = Field(
+        False, description="of a cast by depth, leave out images that are shallower than one before"
+    )
+    depth_offset_m: float | None = Field(
+        None, description="added to the depth of the sensor; empty: what the files tell, or 0"
+    )
+
+
 class Instrument(Strict):
     """An instrument's own optics and segmentation."""
 
     optics: Optics = Optics()
+    cast: Cast = Cast()
     segmentation: Segmentation = Segmentation()
 
 
@@ -164,6 +176,16 @@ class Profiles(Strict):
         "its water: 3 h, a quarter of the tide",
     )
     despike: bool = Field(True, description="despike the environment (moving median and MAD)")
+
+
+class Particles(Strict):
+    """How particles without images are put into bins of depth and size."""
+
+    bin_size_m: Positive = Field(5.0, description="thickness of a depth bin")
+    interval_s: Positive = Field(3600.0, description="span of a profile of a time series")
+    ecopart_compat: bool = Field(
+        False, description="count images as EcoPart does, see docs/particles.md"
+    )
 
 
 class Simulation(Strict):
@@ -276,6 +298,7 @@ class Config(Strict):
         None, description="CSV: label, name, aphia_id, plankton, carbon_mg_mm3; by model label"
     )
     profiles: Profiles = Profiles()
+    particles: Particles = Particles()
     simulate: Simulate = Simulate()
     publication: Publication = Publication()
 

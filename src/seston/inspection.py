@@ -37,7 +37,8 @@ def inspect(path: Path, instrument: str | None = None) -> Inspection:
         ``instrument``; ``samples``, ``frames`` and ``objects`` (numbers; None where nothing tells
         them); ``time_range`` (ISO 8601, UTC), ``position_range`` (latitudes, longitudes),
         ``depth_range`` (m); ``pixel_size_mm`` (height, width); ``imaged_volume_m3`` (of each
-        sample, or of the whole) and ``volume_source``; ``environment`` (names of variables);
+        sample, or of the whole) and ``volume_source``; ``particles_volume_m3`` (the same of
+        particles without pictures); ``environment`` (names of variables);
         ``problems`` (file, what, cure, and how many frames).
 
     Raises
@@ -66,6 +67,7 @@ def inspect(path: Path, instrument: str | None = None) -> Inspection:
         reader = readers.open_deployment(deployment, settings, cfg.Ingest(on_overlap="drop_later"))
         _tell_environment(said, reader)
         _tell_frames(said, reader)
+        _tell_particles(said, reader)
     except SestonError as error:
         said["problems"].append(_problem(error))
     return said
@@ -83,6 +85,7 @@ def _nothing(instrument: str) -> Inspection:
         "pixel_size_mm": None,
         "imaged_volume_m3": None,
         "volume_source": None,
+        "particles_volume_m3": None,
         "environment": [],
         "problems": [],
     }
@@ -144,6 +147,17 @@ def _tell_frames(said: Inspection, reader: readers.Reader) -> None:
     sources = sorted(set(usable["volume_source"]) - {""})
     said["volume_source"] = ", ".join(sources) or None
     said["problems"] += _problems(frames)
+
+
+def _tell_particles(said: Inspection, reader: readers.Reader) -> None:
+    """Give the water of each sample whose particles were counted, with pictures or without."""
+    if not isinstance(reader, readers.ParticleReader):
+        return
+    volumes = {}
+    for sample in reader.particles():
+        litres = sample.images["images"] * sample.calibration.image_volume_l
+        volumes[sample.sample] = float(litres[sample.images["usable"] == 1].sum()) * 1e-3
+    said["particles_volume_m3"] = {n: v for n, v in volumes.items() if v > 0} or None
 
 
 def _frames(said: Inspection, reader: readers.Reader) -> pd.DataFrame:

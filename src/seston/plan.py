@@ -121,6 +121,19 @@ class Plan:
             seston.__version__, config.ingest, config.publication, str(despike), *rows
         )
 
+    def particles(self, wanted: str | None = None) -> list[str]:
+        """Name the particles datasets that there will be, of one campaign or of all."""
+        return [
+            campaign.particles.as_posix()
+            for campaign in self.campaigns.values()
+            if wanted in (None, campaign.name) and campaign.counts_particles
+        ]
+
+    def particles_depend_on(self, campaign: str) -> str:
+        """Fingerprint of settings and source files of the particles."""
+        own = cfg.fingerprint(self.config.particles, self.config.publication)
+        return f"{own} {self.manifest_depends_on(campaign)}"
+
     def profiles_depend_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the profiles."""
         rows = self.campaigns[campaign].deployments

@@ -76,10 +76,11 @@ def _default(field: FieldInfo) -> str:
 
 def variables_as_markdown() -> str:
     """Give the variables of all datasets as tables for a person."""
-    from seston.variables import ENVIRONMENT, FRAMES, OBJECTS, PROFILES
+    from seston.variables import ENVIRONMENT, FRAMES, OBJECTS, PARTICLES, PROFILES
 
     registries = {
         "profiles.zarr": PROFILES,
+        "particles.zarr": PARTICLES,
         "objects.zarr": OBJECTS,
         "manifest: frames": FRAMES,
         "manifest: environment": ENVIRONMENT,

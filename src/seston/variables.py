@@ -635,4 +635,92 @@ PROFILES = _register(
         ),
     ]
 )
+
+# ------------------------------------------------ particles: profile x depth x size, no images
+_SIZE_CELL = ("profile", "depth", "size_class")
+_SEEN = "0 in a bin that was imaged and held none, NaN in one not imaged and in sizes not seen"
+PARTICLES = _register(
+    [
+        _v("deployment", _PROFILE, "str", None, "deployment of the profile"),
+        _v("sample", _PROFILE, "str", None, "cast or time series of the profile"),
+        _v("sample_type", _PROFILE, "str", None, "depth: a cast; time: a span of a time series"),
+        _v("sample_time", _PROFILE, "datetime64[ns]", None, "time of the sample by its header"),
+        _v("time", _PROFILE, "datetime64[ns]", None, "mean time of the profile's images", "time"),
+        _v("latitude", _PROFILE, "float64", "degrees_north", "latitude", "latitude"),
+        _v("longitude", _PROFILE, "float64", "degrees_east", "longitude", "longitude"),
+        _v("instrument", _PROFILE, "str", None, "kind of the instrument, as its source names it"),
+        _v("raw_file", _PROFILE, "str", None, "file or sequence that the sample was recorded in"),
+        _v("cruise", _PROFILE, "str", None, "cruise"),
+        _v("station", _PROFILE, "str", None, "station"),
+        _v("project", _PROFILE, "str", None, "project of the source"),
+        _v("owner", _PROFILE, "str", None, "owner of the data, as the source tells"),
+        _v("ctd_file", _PROFILE, "str", None, "file of the cast's CTD"),
+        _v(
+            "calibration_area",
+            _PROFILE,
+            "float64",
+            "mm2",
+            "area of a particle of one pixel",
+            comment="a particle of S pixels has the area calibration_area * S ** "
+            "calibration_exponent, and the diameter of a disc of this area",
+        ),
+        _v("calibration_exponent", _PROFILE, "float64", "1", "exponent of the calibration of area"),
+        _v("pixel_size", _PROFILE, "float64", "mm", "side of a pixel"),
+        _v("image_volume", _PROFILE, "float64", "m3", "water in one image"),
+        _v("depth", ("depth",), "float64", "m", "middle of the depth bin, positive down", "depth"),
+        _v("depth_bounds", ("depth", "bound"), "float64", "m", "edges of the depth bin"),
+        _v(
+            "size_class",
+            ("size_class",),
+            "float64",
+            "mm",
+            "geometric middle of the class of equivalent spherical diameter",
+        ),
+        _v(
+            "size_class_bounds",
+            ("size_class", "bound"),
+            "float64",
+            "mm",
+            "limits of the class; the last is open",
+        ),
+        _v("cell_time", _CELL, "datetime64[ns]", None, "mean time of the bin's images", "time"),
+        _v("mean_depth", _CELL, "float64", "m", "mean depth of the bin's images"),
+        _v("images", _CELL, "float64", "1", "images in the bin, 0 where there is none"),
+        _v("imaged_volume", _CELL, "float64", "m3", "water imaged in the bin, 0 where none was"),
+        _v("count", _SIZE_CELL, "float64", "1", "particles counted", comment=_SEEN),
+        _v(
+            "concentration",
+            _SIZE_CELL,
+            "float64",
+            "m-3",
+            "particles per volume of water imaged",
+            comment=_SEEN,
+        ),
+        _v(
+            "biovolume",
+            _SIZE_CELL,
+            "float64",
+            "mm3 m-3",
+            "volume of the particles per volume of water imaged",
+            comment="each particle a sphere of the diameter of its calibrated area; NaN where "
+            "only numbers in classes are known",
+        ),
+        _v(
+            "ctd_columns",
+            _PROFILE,
+            "str",
+            None,
+            "columns of the cast's CTD file in their order, with | between them",
+        ),
+        _v("ctd_column", ("ctd_column",), "str", None, "name and unit of a column of the CTD"),
+        _v(
+            "ctd",
+            ("profile", "depth", "ctd_column"),
+            "float64",
+            None,
+            "mean of the CTD's records in the bin",
+            comment="in the units of their file, which `ctd_column` gives",
+        ),
+    ]
+)
 # fmt: on

@@ -23,3 +23,27 @@ rule profile:
     shell:
         "seston profile {wildcards.campaign} "
         "--cores {threads} --memory {resources.mem_mb} &> {log}"
+
+
+# Particles without images, of instruments that count them.
+rule particles:
+    input:
+        f"{RESULTS}/{{campaign}}/manifest",
+    output:
+        directory(f"{RESULTS}/{{campaign}}/particles.zarr"),
+    log:
+        f"{LOGS}/{{campaign}}/particles.log",
+    benchmark:
+        f"{LOGS}/{{campaign}}/particles.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        depends_on=lambda wildcards: PLAN.particles_depend_on(wildcards.campaign),
+    message:
+        "Bin the particles of {wildcards.campaign} by profile, depth and size"
+    shell:
+        "seston particles {wildcards.campaign} &> {log}"

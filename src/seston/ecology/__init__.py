@@ -11,6 +11,15 @@ from seston.ecology.concentration import (
     subsampled_interval,
 )
 from seston.ecology.environment import clean, despike, interpolate_at
+from seston.ecology.particles import (
+    Calibration,
+    ParticleBins,
+    bin_particles,
+    coarsen_size_classes,
+    particle_diameter,
+    pixels_of_diameter,
+    size_class,
+)
 from seston.ecology.profiles import Tally, build_profiles, put_in_bins, tally
 from seston.ecology.seawater import add_seawater
 from seston.ecology.spectrum import normalised_biovolume_spectrum
@@ -18,19 +27,26 @@ from seston.ecology.turning import direction, turning_points
 
 __all__ = [
     "Bins",
+    "Calibration",
+    "ParticleBins",
     "Tally",
     "Tolerances",
     "add_seawater",
+    "bin_particles",
     "build_profiles",
     "clean",
+    "coarsen_size_classes",
     "concentration",
     "despike",
     "direction",
     "equivalent_spherical_volume",
     "interpolate_at",
     "normalised_biovolume_spectrum",
+    "particle_diameter",
+    "pixels_of_diameter",
     "poisson_interval",
     "put_in_bins",
+    "size_class",
     "subsampled_interval",
     "tally",
     "turning_points",

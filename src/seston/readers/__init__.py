@@ -6,6 +6,8 @@ A reader lists frames, decodes them and reads the environment; it never segments
 from seston.readers.reader import (
     About,
     FrameReader,
+    ParticleReader,
+    ParticleSample,
     Reader,
     VignetteReader,
     instruments,
@@ -18,6 +20,8 @@ from seston.readers.reader import (
 __all__ = [
     "About",
     "FrameReader",
+    "ParticleReader",
+    "ParticleSample",
     "Reader",
     "VignetteReader",
     "instruments",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from seston.config import Deployment, Ingest, Instrument
+from seston.ecology.particles import Calibration, Ecopart
 from seston.errors import ConfigError, InputError
 from seston.frame import UInt8Array, Vignette
 from seston.readers import logs
@@ -70,6 +72,7 @@ class Reader(ABC):
     def __init__(self, deployment: Deployment, instrument: Instrument, ingest: Ingest) -> None:
         self.deployment = deployment
         self.optics = instrument.optics
+        self.cast = instrument.cast
         self.ingest = ingest
 
     @classmethod
@@ -115,6 +118,13 @@ class Reader(ABC):
         if place is None:
             place = self.deployment.path if self.logs_beside else None
         return [] if place is None else logs.find(place)
+
+    def other_files(self) -> list[Path]:
+        """Give files that the results depend on beside these: what changes in them is done again.
+
+        Tables of vignettes, lists of particles, headers.
+        """
+        return []
 
     def environment(self) -> xr.Dataset:
         """Read CTD and navigation: variables of the registry's environment by time.
@@ -180,6 +190,75 @@ class VignetteReader(Reader):
         ------
         InputError
             The vignettes of a frame cannot be read.
+        """
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParticleSample:
+    """A cast or a time series whose particles were counted by size.
+
+    Parameters
+    ----------
+    sample : str
+        Its name, as in the column ``sample`` of the frames.
+    kind : {"depth", "time"}
+        A cast, whose images are put into bins of depth; or a time series.
+    time : datetime64[ns]
+        UTC of the sample, as its header tells; NaT where it does not.
+    latitude, longitude : float, degrees
+        NaN where not known.
+    calibration : Calibration
+        From pixels and images to diameters and litres.
+    pixel_mm : float, mm
+        Side of a pixel.
+    images : DataFrame
+        ``time`` (datetime64[ns]), ``depth`` (m), ``images`` (how many images a row stands for),
+        ``usable`` (0: counts in neither particles nor water), ``ecopart`` (bool: EcoPart counts
+        it).
+    counts : callable
+        Gives the particles in pieces that fit in memory: DataFrames with ``row`` (of `images`),
+        ``number``, and ``area_px`` or ``size_class``. Can be called again.
+    ecopart : {"metre", "image", "row"}
+        How EcoPart counts images of such files, see docs/particles.md.
+    integration_s : float, s
+        Over which EcoPart joins images of a time series.
+    ctd : callable
+        Gives the records of the sample's CTD, None where it has none: columns by the names and
+        units of its file, with ``depth`` (m, on the scale of the images) first.
+    told : mapping of str
+        What headers tell besides: ``raw_file``, ``cruise``, ``station``, ``ctd_file``,
+        ``project``, ``instrument``.
+    """
+
+    sample: str
+    kind: Literal["depth", "time"]
+    time: np.datetime64
+    latitude: float
+    longitude: float
+    calibration: Calibration
+    pixel_mm: float
+    images: pd.DataFrame
+    counts: Callable[[], Iterator[pd.DataFrame]]
+    ecopart: Ecopart = "image"
+    integration_s: float = 1.0
+    ctd: Callable[[], pd.DataFrame | None] = lambda: None
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+class ParticleReader(Reader):
+    """An instrument that counts all particles by size, whether it keeps pictures of them or not.
+
+    To be mixed with one of the readers above.
+    """
+
+    @abstractmethod
+    def particles(self) -> Iterator[ParticleSample]:
+        """Read the samples one by one.
+
+        Raises
+        ------
+        InputError
+            A file cannot be used.
         """
 
 

@@ -1,0 +1,368 @@
+"""UVP6: projects of the profiler, single archives of a sample, and what floats and gliders send.
+
+A project has ``meta`` (a header with a row for each sample), ``ecodata/SAMPLE`` with
+``SAMPLE_Particule.zip`` and ``SAMPLE_Images.zip``, or ``raw/SEQUENCE/SEQUENCE_data.txt``, and
+``CTDdata``. Without a header every archive is a sample of its own. Real-time samples are
+``SAMPLE_SERIAL_DEPTH_LPM.txt`` (or TIME) with META beside them.
+"""
+
+from __future__ import annotations
+
+import configparser
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from seston.ecology.particles import Calibration
+from seston.errors import InputError
+from seston.frame import UInt8Array
+from seston.readers import archives, lpm, uvp6_data
+from seston.readers.casts import NEVER, Cast, CastReader, Cut, Pieces, select
+from seston.readers.reader import register
+from seston.readers.uvp6_data import Configuration
+from seston.readers.uvp_tables import (
+    cuts_of,
+    image_number,
+    number,
+    parse_ecotaxa,
+    pixel_mm,
+    place_of,
+    read_header,
+    read_text,
+    say_lost,
+    start_of,
+    told_of,
+)
+
+#: Size of an image (from memory); nothing in the files tells it.
+_HEIGHT, _WIDTH = 2056, 2464
+_PARTICLES, _IMAGES, _DATA, _LPM = "_Particule.zip", "_Images.zip", "_data.txt", "_LPM.txt"
+_WHERE = ("", "ecodata/*/", "raw/*/", "*/")
+_MAX_PIXELS = 1 << 24
+
+
+@register(
+    "uvp6",
+    files="a project folder (meta/uvp6_header_*.txt, ecodata, raw, CTDdata), *_Particule.zip, "
+    "*_Images.zip, *_data.txt, or real-time *_LPM.txt",
+    volume="images x image volume of the header or the camera's configuration",
+    tested="real",
+)
+class Uvp6(CastReader):
+    """The samples of one project or folder, or of one archive."""
+
+    @classmethod
+    def can_open(cls, path: Path) -> bool:
+        """Look for archives and lists as a UVP6 leaves them."""
+        if path.is_file():
+            return path.name.endswith((_PARTICLES, _IMAGES))
+        kinds = (_PARTICLES, _IMAGES, _DATA, _LPM)
+        return path.is_dir() and any(
+            next(path.glob(f"{place}*{kind}"), None) is not None
+            for place in _WHERE for kind in kinds
+        )  # fmt: skip
+
+    @property
+    def _root(self) -> Path:
+        path = self.deployment.path
+        return path.parent if path.is_file() else path
+
+    def casts(self) -> list[Cast]:
+        """Give the samples, in the order of time."""
+        root = self._root
+        headers = [] if self.deployment.path.is_file() else sorted(root.glob("meta/*_header_*.txt"))
+        records = {r["profileid"]: (r, h) for h in headers for r in read_header(h)}
+        found = self._listed(records) if records else self._found()
+        casts = [self._cast(*one) for one in found] + self._real_time()
+        if not casts:
+            raise InputError("holds no sample of a UVP6", where=self.deployment.path)
+        return sorted(casts, key=lambda c: (np.isnat(c.time), c.time, c.sample))
+
+    def _listed(
+        self, records: Mapping[str, tuple[Mapping[str, str], Path]]
+    ) -> list[tuple[str, Path, Mapping[str, str]]]:
+        """Give the samples of the header with the file of their particles, or the header itself."""
+        return [
+            (name, particles_of(self._root, name, record["filename"]) or header, record)
+            for name, (record, header) in records.items()
+        ]
+
+    def _found(self) -> list[tuple[str, Path, Mapping[str, str]]]:
+        """Find archives and sequences without a header: each is a sample."""
+        path = self.deployment.path
+        if path.is_file():
+            paths = [path]
+        else:
+            paths = [p for place in _WHERE for kind in (_PARTICLES, _DATA, _IMAGES)
+                     for p in sorted(path.glob(f"{place}*{kind}"))]  # fmt: skip
+        samples: dict[str, Path] = {}
+        for one in paths:
+            suffix = next(k for k in (_PARTICLES, _DATA, _IMAGES) if one.name.endswith(k))
+            samples.setdefault(one.name.removesuffix(suffix), one)
+        return [(name, one, {}) for name, one in samples.items()]
+
+    def _cast(self, sample: str, path: Path, header: Mapping[str, str]) -> Cast:
+        problem, camera, record = "", uvp6_data.EMPTY, dict(header)
+        try:
+            camera, more = self._describe_file(path)
+            record = {**more, **record}
+        except InputError as error:
+            problem = error.what
+        latitude, longitude, wrong = place_of(record)
+        size = _positive(camera.pixel_mm, pixel_mm(number(record.get("pixelsize"))))
+        if not size > 0 and self.optics.pixel_width_mm:
+            size = self.optics.pixel_width_mm
+            wrong = wrong or "the size of a pixel is not told: the preset's"
+        ctd = [self._root / "CTDdata" / f"{sample}.ctd",
+               self._root / "ctd_data_cnv" / f"{sample}.ctd"]  # fmt: skip
+        series = record.get("sampletype", "P")[:1].upper() not in ("P", "")
+        whole = path.name.endswith(_PARTICLES)  # cut to the sample already
+        return Cast(
+            sample=sample, path=path.relative_to(self._root).as_posix(),
+            paths=[path.relative_to(self._root).as_posix()],
+            kind="time" if series else "depth",
+            time=start_of({"filename": sample, **record}), latitude=latitude, longitude=longitude,
+            calibration=camera.calibration(record), pixel_mm=size,
+            height=_HEIGHT, width=_WIDTH,
+            first=None if whole else image_number(record.get("firstimage")),
+            last=None if whole else image_number(record.get("endimg")),
+            ctd=next((c for c in ctd if c.is_file()), None), ecopart="image",
+            integration_s=_positive(number(record.get("integrationtime")), 1.0),
+            problem=problem or wrong,
+            told={**told_of(record, "uvp6"), "offset": str(camera.offset_m),
+                  "raw_file": record.get("filename", sample)},
+        )  # fmt: skip
+
+    def _describe_file(self, path: Path) -> tuple[Configuration, dict[str, str]]:
+        """Read what a sample's own file tells of the camera and of the sample."""
+        if path.name.endswith(_DATA):
+            with _lines(path) as lines:
+                return uvp6_data.parse_configuration(lines), {}
+        if path.name.endswith(_PARTICLES):
+            return _metadata(path)
+        if path.name.endswith(_IMAGES):
+            return _from_vignettes(path)
+        return uvp6_data.EMPTY, {}
+
+    def _real_time(self) -> list[Cast]:
+        path = self.deployment.path
+        if path.is_file():
+            return []
+        lists = [p for place in ("", "*/") for p in sorted(path.glob(f"{place}*{_LPM}"))]
+        return [self._sent(p) for p in lists]
+
+    def _sent(self, path: Path) -> Cast:
+        """Give the sample of a float or glider."""
+        parts = path.name.removesuffix(_LPM).rsplit("_", 2)
+        problem, meta = "", {}
+        calibration = Calibration(aa=np.nan, exponent=np.nan, image_volume_l=np.nan)
+        data = None
+        try:
+            meta = lpm.parse_meta(read_text(path.with_name(path.name.replace(_LPM, "_META.txt"))))
+            calibration, _ = lpm.calibration(meta, path)
+            data = lpm.parse_lpm(read_text(path), path)
+        except InputError as error:
+            problem = error.what
+        ctd = path.with_name(path.name.replace(_LPM, "_CTD.txt"))
+        camera = Configuration(meta, {})
+        relative = path.relative_to(self._root).as_posix()
+        return Cast(
+            sample=parts[0], path=relative, paths=[relative],
+            kind="time" if parts[-1].upper() == "TIME" else "depth",
+            time=NEVER if data is None else _middle(data.time),
+            latitude=np.nan if data is None else _mean(data.latitude),
+            longitude=np.nan if data is None else _mean(data.longitude),
+            calibration=calibration, pixel_mm=_positive(camera.pixel_mm, 0.073),
+            height=_HEIGHT, width=_WIDTH, ecopart="row", problem=problem,
+            ctd=ctd if ctd.is_file() else None,
+            told={"raw_file": path.name, "instrument": "uvp6remote",
+                  "offset": str(camera.offset_m)},
+        )  # fmt: skip
+
+    def other_files(self) -> list[Path]:
+        """Give headers, archives of vignettes, and the META of real-time samples."""
+        root = self._root
+        found = [] if self.deployment.path.is_file() else sorted(root.glob("meta/*_header_*.txt"))
+        for cast in self.casts():
+            archive, meta = self._archive(cast), root / cast.path.replace(_LPM, "_META.txt")
+            found += [archive] if archive is not None else []
+            found += [meta] if meta.is_file() and cast.path.endswith(_LPM) else []
+        return found
+
+    def images(self, cast: Cast) -> pd.DataFrame:
+        """List the images of a sample."""
+        path = self._root / cast.path
+        own = float(cast.told["offset"])
+        offset = own if self.cast.depth_offset_m is None else self.cast.depth_offset_m
+        if path.name.endswith(_LPM):
+            _sent_meta(path)
+            return lpm.images(lpm.parse_lpm(read_text(path), path), cast.path, offset)
+        if path.name.endswith(_IMAGES):
+            return _images_of_vignettes(path, cast.path)
+        if not path.name.endswith((_DATA, _PARTICLES)):
+            raise InputError(
+                f"no particles of sample {cast.sample!r}", where=self._root,
+                cure="They are in ecodata/SAMPLE/SAMPLE_Particule.zip or "
+                "raw/SEQUENCE/SEQUENCE_data.txt.",
+            )  # fmt: skip
+        with _lines(path) as lines:
+            images = uvp6_data.images(lines, cast.path, offset)
+        if images.empty:
+            raise InputError("lists no images", where=path)
+        descent = self.cast.descent_filter and cast.kind == "depth"
+        return select(images, np.arange(len(images)), cast, descent=descent)
+
+    def counts(self, cast: Cast, images: pd.DataFrame) -> Pieces:  # noqa: ARG002
+        """Give the particles of a sample."""
+        path = self._root / cast.path
+        if path.name.endswith(_LPM):
+            _, classes = lpm.calibration(_sent_meta(path), path)
+            yield from lpm.counts(lpm.parse_lpm(read_text(path), path), classes)
+        elif not path.name.endswith(_IMAGES):
+            with _lines(path) as lines:
+                yield from uvp6_data.counts(lines)
+
+    def cuts(self, cast: Cast, images: pd.DataFrame) -> tuple[list[Cut] | None, pd.DataFrame]:
+        """Give the objects of the archive of images."""
+        archive = self._archive(cast)
+        if archive is None:
+            return None, images
+        cuts, lost = cuts_of(_vignette_table(archive)[0], images, cast.pixel_mm)
+        return cuts, say_lost(images, lost)
+
+    def _archive(self, cast: Cast) -> Path | None:
+        path = self._root / cast.path
+        places = (path.parent / f"{cast.sample}{_IMAGES}",
+                  self._root / "ecodata" / cast.sample / f"{cast.sample}{_IMAGES}")  # fmt: skip
+        return next((p for p in places if p.is_file()), None)
+
+    def pictures(self, cast: Cast, names: Sequence[str]) -> Iterator[UInt8Array]:
+        """Read vignettes of the archive of images."""
+        path = self._archive(cast)
+        if path is None or not names:
+            return
+        with archives.opened(path) as archive:
+            folder = PurePosixPath(_table_name(archive.namelist(), path)).parent
+            for name in names:
+                yield archives.picture(archive, (folder / name).as_posix(), path, _MAX_PIXELS)
+
+
+def particles_of(root: Path, sample: str, sequence: str) -> Path | None:
+    """File of a sample's particles: its archive, else the list of its sequence."""
+    places = (root / "ecodata" / sample / f"{sample}{_PARTICLES}",
+              root / "raw" / sequence / f"{sequence}{_DATA}")  # fmt: skip
+    return next((p for p in places if p.is_file()), None)
+
+
+def _positive(*values: float) -> float:
+    return next((v for v in values if v > 0), float("nan"))
+
+
+def _middle(times: np.ndarray[tuple[int], np.dtype[np.datetime64]]) -> np.datetime64:
+    """Middle of the first and the last time, to the second."""
+    known = times[~np.isnat(times)]
+    if not len(known):
+        return NEVER
+    half = (known[-1] - known[0]).astype("timedelta64[ns]") // 2
+    return np.datetime64((known[0] + half).astype("datetime64[s]"), "ns")
+
+
+def _mean(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    known = values[np.isfinite(values)]
+    return round(float(known.mean()), 3) if len(known) else float("nan")
+
+
+def _sent_meta(path: Path) -> dict[str, str]:
+    return lpm.parse_meta(read_text(path.with_name(path.name.replace(_LPM, "_META.txt"))))
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterator[str]]:
+    """Open the list of images, in an archive or not, line by line."""
+    if path.name.endswith(_DATA):
+        try:
+            with path.open(encoding="latin-1") as file:
+                yield iter(file)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", where=path) from None
+        return
+    with archives.opened(path) as archive:
+        name = _member(archive.namelist(), "particules.csv", path)
+        with archives.streamed(archive, name, path) as lines:
+            yield lines
+
+
+def _member(names: Sequence[str], wanted: str, path: Path) -> str:
+    for name in names:
+        if PurePosixPath(name).name.lower() == wanted:
+            return name
+    raise InputError(f"holds no {wanted}", where=path)
+
+
+def _metadata(path: Path) -> tuple[Configuration, dict[str, str]]:
+    """Read metadata.ini beside the particles; where there is none, their own first lines."""
+    with archives.opened(path) as archive:
+        names = archive.namelist()
+        if not any(PurePosixPath(n).name.lower() == "metadata.ini" for n in names):
+            with _lines(path) as lines:
+                return uvp6_data.parse_configuration(lines), {}
+        text = archives.text(archive, _member(names, "metadata.ini", path), path)
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_file(io.StringIO(text))
+    except configparser.Error as error:
+        what = f"metadata.ini is no such file: {error}".replace("\n", " ")
+        raise InputError(what, where=path) from None
+    parts = {n.lower(): dict(parser[n]) for n in parser.sections()}
+    camera = Configuration(parts.get("hw_conf", {}), parts.get("acq_conf", {}))
+    return camera, parts.get("sample_metadata", {})
+
+
+# ------------------------------------------------------------- archives of vignettes alone
+def _table_name(names: Sequence[str], path: Path) -> str:
+    for name in names:
+        base = PurePosixPath(name).name.lower()
+        if base.startswith("ecotaxa") and base.endswith((".tsv", ".txt")):
+            return name
+    raise InputError("holds no table ecotaxa_….tsv", where=path)
+
+
+def _vignette_table(path: Path) -> tuple[pd.DataFrame, str]:
+    with archives.opened(path) as archive:
+        name = _table_name(archive.namelist(), path)
+        return parse_ecotaxa(archives.text(archive, name, path), path), name
+
+
+def _from_vignettes(path: Path) -> tuple[Configuration, dict[str, str]]:
+    """Take camera and sample from the table of vignettes."""
+    table, _ = _vignette_table(path)
+    first = {str(n): str(table[n].iloc[0]) for n in table} if len(table) else {}
+    hardware = {ours: first.get(theirs, "") for ours, theirs in (
+        ("aa", "acq_aa"), ("exp", "acq_exp"), ("image_volume", "acq_volimage"),
+        ("pixel_size", "acq_pixel"), ("threshold", "acq_threshold"),
+    )}  # fmt: skip
+    record = {n.removeprefix("sample_"): v for n, v in first.items() if n.startswith("sample_")}
+    place = {"latitude": first.get("object_lat", ""), "longitude": first.get("object_lon", "")}
+    return Configuration(hardware, {}), {**record, **place, "filename": record.get("profileid", "")}
+
+
+def _images_of_vignettes(path: Path, relative: str) -> pd.DataFrame:
+    """List the images that hold objects: of the others nothing tells the depth."""
+    table, _ = _vignette_table(path)
+    stamp = table["object_id"].str.replace(r"_\d+$", "", regex=True)
+    depth = pd.to_numeric(table.get("object_depth_min", stamp), errors="coerce")
+    date = table.get("object_date", stamp) + table.get("object_time", stamp).str.zfill(6)
+    images = pd.DataFrame({"stamp": stamp, "date": date, "depth": depth})
+    images = images.drop_duplicates("stamp", ignore_index=True)
+    time = pd.to_datetime(images["date"], format="%Y%m%d%H%M%S", errors="coerce")
+    return pd.DataFrame({
+        "path": relative, "index_in_file": np.arange(len(images)),
+        "time": time.to_numpy("datetime64[ns]"), "depth": images["depth"], "images": np.nan,
+        "usable": np.int8(1), "ecopart": False,
+        "problem": "images without objects are not in this archive: the water is not known "
+        f"without SAMPLE{_PARTICLES}",
+    })  # fmt: skip
