@@ -96,7 +96,7 @@ def _nearest_casts(
     if "sample" not in environment or "depth" not in environment:
         return {}
     records = pd.DataFrame({
-        "cast": environment["sample"].to_numpy().astype(str), "time": environment["time"].to_numpy()
+        "cast": environment["sample"].to_numpy().astype(object), "time": environment["time"].to_numpy()
     })  # fmt: skip
     known = records[records["cast"] != ""].groupby("cast")["time"].agg(["min", "max"])
     named = {name.casefold(): name for name in known.index}
@@ -123,7 +123,7 @@ def _of_casts(environment: xr.Dataset, found: Mapping[int, str]) -> tuple[Int, I
     none = np.empty(0, np.int64)
     if not found:
         return none, none
-    cast = environment["sample"].to_numpy().astype(str)
+    cast = environment["sample"].to_numpy().astype(object)
     rows = {name: np.flatnonzero(cast == name) for name in set(found.values())}
     records = np.concatenate([rows[name] for name in found.values()])
     counts = [len(rows[name]) for name in found.values()]
@@ -150,7 +150,7 @@ def _of_ways(
         margin = pd.Timedelta(tolerances.position_s, "s")
         first = (span["min"] - margin).reindex(profile).to_numpy()
         last = (span["max"] + margin).reindex(profile).to_numpy()
-        loose = environment["sample"].to_numpy().astype(str) == ""
+        loose = environment["sample"].to_numpy().astype(object) == ""
         use &= loose | ((time >= first) & (time <= last))
     records = np.flatnonzero(use)
     return records, profile[records]

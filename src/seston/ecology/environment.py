@@ -123,7 +123,7 @@ def _casts(environment: xr.Dataset) -> list[NDArray[np.int64]]:
     rows = np.arange(environment.sizes["time"])
     if "sample" not in environment:
         return [rows]
-    names, number = np.unique(environment["sample"].to_numpy().astype(str), return_inverse=True)
+    names, number = np.unique(environment["sample"].to_numpy().astype(object), return_inverse=True)
     return [rows[number == i] for i in range(len(names))]
 
 
