@@ -96,7 +96,8 @@ def _nearest_casts(
     if "sample" not in environment or "depth" not in environment:
         return {}
     records = pd.DataFrame({
-        "cast": environment["sample"].to_numpy().astype(object), "time": environment["time"].to_numpy()
+        "cast": environment["sample"].to_numpy().astype(object),
+        "time": environment["time"].to_numpy(),
     })  # fmt: skip
     known = records[records["cast"] != ""].groupby("cast")["time"].agg(["min", "max"])
     named = {name.casefold(): name for name in known.index}
