@@ -18,6 +18,7 @@ import shared
 from seston.errors import InputError, SestonError
 from seston.readers import environment
 from seston.readers.logs import find, nmea, read_environment, recognise, seabird
+from seston.simulate.instruments import simulators
 from seston.variables import BAD, ENVIRONMENT, FLAGS, GOOD, MISSING, NOT_CHECKED, SUSPECT
 
 SENSORS = [name for name in ENVIRONMENT if f"{name}_flag" in ENVIRONMENT]
@@ -478,6 +479,18 @@ def test_any_instrument_takes_a_folder_of_all_kinds(tmp_path, open_reader):
         found = reader.environment()
         assert set(found["sample"].to_numpy()) == {"", "sta0001", "uvp_01"}
         law(found)
+
+
+@pytest.mark.parametrize("name", sorted(set(simulators()) - {"isiis"}))
+def test_a_cast_of_a_ship_stands_beside_what_any_instrument_tells(tmp_path, open_reader, name):
+    row = simulators()[name](tmp_path / "files", "tiny", 1, 1)
+    path = cnv(tmp_path, [scan(1, 15, 16, 35, 9, 0.5, 2.5, 220)])
+    reader = open_reader(tmp_path / "files" / row["path"], name, environment=path)
+    assert path in reader.environment_files()
+    found = reader.environment()
+    law(found)
+    (record,) = np.flatnonzero(found["sample"].to_numpy() == "sta0001")
+    assert float(found["temperature"][record]) == 15
 
 
 # --------------------------------------------------------------------------------------- damage

@@ -15,13 +15,12 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from seston.ecology.particles import Calibration, Ecopart
 from seston.errors import InputError
 from seston.frame import UInt8Array, Vignette
-from seston.readers import ctd, environment
+from seston.readers import ctd
 from seston.readers.listing import finish
 from seston.readers.reader import ParticleReader, ParticleSample, VignetteReader
 
@@ -112,6 +111,7 @@ class CastReader(VignetteReader, ParticleReader):
     """A profiler: particles of every image, and vignettes of some."""
 
     yields = "vignettes, particles"
+    logs_beside = False
 
     @abstractmethod
     def casts(self) -> list[Cast]:
@@ -235,11 +235,12 @@ class CastReader(VignetteReader, ParticleReader):
         return table
 
     def environment_files(self) -> list[Path]:
-        """Give the CTD tables of the casts."""
-        return [cast.ctd for cast in self.casts() if cast.ctd is not None]
+        """Give the CTD tables of the casts, and what campaigns.csv names."""
+        own = [cast.ctd for cast in self.casts() if cast.ctd is not None]
+        return [*own, *self.log_files()]
 
-    def environment(self) -> xr.Dataset:
-        """Read the CTD of every cast; see `Reader.environment`."""
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Read the CTD of every cast; see `Reader.own_records`."""
         tables: list[pd.DataFrame] = []
         problems: list[str] = []
         for cast in self.casts():
@@ -248,11 +249,9 @@ class CastReader(VignetteReader, ParticleReader):
             records, found = ctd.as_environment(
                 ctd.read_ctd(cast.ctd), cast.sample, cast.time, cast.latitude, cast.longitude
             )
-            # Casts may share the times of one CTD: no time may stand twice.
-            records["time"] += pd.Timedelta(sum(map(len, tables)), unit="ns")
             tables.append(records)
             problems += found
-        return environment.assemble(tables, problems)
+        return tables, problems
 
 
 def as_vignette(cut: Cut, pixels: UInt8Array | None) -> Vignette:

@@ -14,6 +14,9 @@ import pandas as pd
 
 from seston.errors import InputError
 from seston.readers.cells import as_numbers
+from seston.readers.columns import nanoseconds
+from seston.readers.logs.ecopart import add_quality
+from seston.variables import MISSING, NOT_CHECKED
 
 #: Names that the files use, small, beside EcoPart's own.
 _SYNONYMS: Mapping[str, str] = MappingProxyType({
@@ -49,6 +52,7 @@ _OURS: Mapping[str, tuple[str, float]] = MappingProxyType({
     "oxygen [umol kg-1]": ("oxygen_per_kg", 1.0),
     "oxygen [ml l-1]": ("oxygen", 44.6608),
     "par [umol m-2 s-1]": ("irradiance", 1.0),
+    "chloro fluo [mg chl m-3]": ("chlorophyll", 1.0),
 })  # fmt: skip
 _MAX_BYTES = 1 << 28
 
@@ -124,7 +128,7 @@ def _column(name: str, cells: pd.Series[str]) -> pd.Series[Any]:
         stamp = cells.str.strip().str.replace(r"\.0$", "", regex=True)
         whole = pd.to_datetime(stamp.str[:14], format="%Y%m%d%H%M%S", errors="coerce")
         parts = pd.to_numeric(stamp.str[14:17], errors="coerce").fillna(0)
-        return (whole + pd.to_timedelta(parts, unit="ms")).astype("datetime64[ns]")
+        return nanoseconds(whole) + pd.to_timedelta(parts, unit="ms")
     return pd.Series(as_numbers(cells), cells.index)
 
 
@@ -165,6 +169,10 @@ def as_environment(
     own = table[TIME] if TIME in table else pd.Series(np.datetime64("NaT", "ns"), table.index)
     untimed = int(own.isna().sum())
     problems = [f"{sample}: {untimed} records of the CTD tell no time: they are put at the cast's"]
-    order = pd.to_timedelta(np.arange(len(table)), unit="ns")  # no time stands twice
-    records["time"] = own.fillna(pd.Timestamp(start)) + order if len(table) else own
+    records["time"] = own.fillna(pd.Timestamp(start))
+    if untimed:
+        records["time_flag"] = np.where(own.isna(), MISSING, NOT_CHECKED)
+    quality = table.get("qc flag")
+    if quality is not None:
+        add_quality(records, quality.to_numpy(np.float64))
     return records, problems if untimed else []

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.errors import InputError
 from seston.frame import Vignette
-from seston.readers import cyz_json, environment, pictures, tables
+from seston.readers import cyz_json, pictures
 from seston.readers.cyz_json import Measurement
 from seston.readers.listing import finish
 from seston.readers.names import natural
@@ -102,20 +101,6 @@ class CytoSense(VignetteReader):
             height, width = pixels.shape
             name = f"{_sample(Path(path))}_{picture.particle}"
             yield [Vignette(picture.top, picture.left, height, width, pixels, source_id=name)]
-
-    def environment_files(self) -> list[Path]:
-        """Give the tables that campaigns.csv names, or those beside the measurements."""
-        place = self.deployment.environment or self._folder
-        if place.is_file():
-            return [place]
-        return sorted(p for p in place.glob("*.csv") if not p.name.startswith("."))
-
-    def environment(self) -> xr.Dataset:
-        """Read the tables; see `Reader.environment`."""
-        read = [tables.read(path) for path in self.environment_files()]
-        problems = [problem for _, found in read for problem in found]
-        return environment.assemble([table.drop(columns="file", errors="ignore")
-                                     for table, _ in read], problems)  # fmt: skip
 
     @property
     def _folder(self) -> Path:

@@ -30,11 +30,9 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.errors import ConfigError, InputError
 from seston.frame import Vignette
-from seston.readers import environment, tables
 from seston.readers.archive import (
     Folder,
     Limited,
@@ -70,6 +68,8 @@ _CONFIGURED = "told by campaigns.csv"
 )
 class EcoTaxa(VignetteReader):
     """One bundle or export."""
+
+    logs_beside = False
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
@@ -126,17 +126,9 @@ class EcoTaxa(VignetteReader):
             numbers = [index - int(counts[which]) for _, index in run]
             yield from read_frames(shelf, sheet, numbers, self.optics.pixel_width_mm or np.nan)
 
-    def environment_files(self) -> list[Path]:
-        """Give the tables that campaigns.csv names."""
-        place = self.deployment.environment
-        if place is None:
-            return []
-        return [place] if place.is_file() else sorted(place.glob("*.csv"))
-
-    def environment(self) -> xr.Dataset:
-        """Read the tables of the environment, and tell what is wrong with those of EcoTaxa."""
-        read = [tables.read(path) for path in self.environment_files()]
-        problems = [problem for _, found in read for problem in found]
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Tell what is wrong with the tables of EcoTaxa; see `Reader.own_records`."""
+        problems = []
         for file in self.files():
             try:
                 sheets = self._sheets(file.as_posix())
@@ -144,8 +136,7 @@ class EcoTaxa(VignetteReader):
                 continue  # `frames` says it
             name = file.name or self.deployment.path.name
             problems += [f"{s.folder or name}: {p}" for _, s in sheets for p in s.problems]
-        told = [table.drop(columns="file", errors="ignore") for table, _ in read]
-        return environment.assemble(told, problems)
+        return [], problems
 
     # ------------------------------------------------------------------------------- of a file
     def _sheets(self, file: str) -> list[tuple[Shelf, Sheet]]:

@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import environment, keyed, pictures, tables
+from seston.readers import keyed, pictures
 from seston.readers.keyed import Keyed, number
 from seston.readers.names import natural
 from seston.readers.net_samples import Scan, list_scans
@@ -66,6 +65,8 @@ class _Samples:
 class Flatbed(FrameReader):
     """The scans of a folder: one is one frame."""
 
+    logs_beside = False
+
     @classmethod
     def can_open(cls, path: Path) -> bool:
         """Look for a .zim and the picture that it speaks of."""
@@ -103,16 +104,12 @@ class Flatbed(FrameReader):
 
     def environment_files(self) -> list[Path]:
         """Give what campaigns.csv names, and the files that scans are read with."""
-        named = self.deployment.environment
         beside = files_below(self.deployment.path, _ZIM | _ZIS)
-        return [*([named] if named else []), *sorted(self.deployment.path / p for p in beside)]
+        return [*self.log_files(), *sorted(self.deployment.path / p for p in beside)]
 
-    def environment(self) -> xr.Dataset:
-        """Read the table that campaigns.csv names; a net has no log of its own."""
-        named = self.deployment.environment
-        table, problems = tables.read(named) if named and named.is_file() else (None, [])
-        said = [] if table is None else [table.drop(columns="file", errors="ignore")]
-        return environment.assemble(said, [*self._samples.problems, *problems])
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Give no records: a net has no log of its own; see `Reader.own_records`."""
+        return [], list(self._samples.problems)
 
     def __getstate__(self) -> dict[str, object]:
         """Travel to workers without what was read."""

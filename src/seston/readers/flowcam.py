@@ -21,12 +21,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import InputError
 from seston.frame import Vignette
-from seston.readers import environment
 from seston.readers.flowcam_pictures import WHOLE, find_pictures, read_picture, without_picture
 from seston.readers.flowcam_run import (
     MEASURED,
@@ -76,6 +74,8 @@ class _Run:
 class FlowCam(VignetteReader):
     """Runs of a FlowCam: each a sample of its own."""
 
+    logs_beside = False
+
     @classmethod
     def can_open(cls, path: Path) -> bool:
         """Look for lists in the folder and in those in it."""
@@ -116,14 +116,6 @@ class FlowCam(VignetteReader):
             raise run
         for index in indices:
             yield [self._cut(place.parent, run.rows, row) for row in run.particles(index)]
-
-    def environment_files(self) -> list[Path]:
-        """Give none: a run tells nothing of the sea."""
-        return []
-
-    def environment(self) -> xr.Dataset:
-        """Give no records; see `Reader.environment`."""
-        return environment.assemble([])
 
     def _list(self, file: Path, sample: str) -> pd.DataFrame:
         path = self.deployment.path / file

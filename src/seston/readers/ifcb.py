@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import ConfigError, InputError
 from seston.frame import Vignette
-from seston.readers import environment, ifcb_volume, tables
+from seston.readers import ifcb_volume
 from seston.readers.ifcb_bin import (
     BinName,
     Int,
@@ -113,21 +112,9 @@ class Ifcb(VignetteReader):
                 raise InputError(f"holds no trigger {index}", where=source)
             yield [self._vignette(found, content, parts) for parts in found.objects(index)]
 
-    def environment_files(self) -> list[Path]:
-        """Give the tables that campaigns.csv names, or those beside the bins."""
-        place = self.deployment.environment or self._folder
-        if place.is_file():
-            return [place]
-        # Tables of features are named after their bin: they tell nothing of the water.
-        own = (p for p in place.glob("*.csv") if "IFCB" not in p.name)
-        return sorted(p for p in own if not p.name.startswith("."))
-
-    def environment(self) -> xr.Dataset:
-        """Read the tables; see `Reader.environment`."""
-        read = [tables.read(path) for path in self.environment_files()]
-        problems = [problem for _, found in read for problem in found]
-        return environment.assemble([table.drop(columns="file", errors="ignore")
-                                     for table, _ in read], problems)  # fmt: skip
+    def log_files(self) -> list[Path]:
+        """Leave out tables of features, named after their bin: they tell nothing of the water."""
+        return [p for p in super().log_files() if "IFCB" not in p.name]
 
     @property
     def _folder(self) -> Path:

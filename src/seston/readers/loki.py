@@ -23,12 +23,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import InputError
 from seston.frame import Vignette
-from seston.readers import environment, pictures, tables
+from seston.readers import pictures
 from seston.readers.listing import finish, required
 from seston.readers.loki_logs import HaulLog, read_log, read_telemetry
 from seston.readers.names import natural
@@ -73,6 +72,8 @@ class _Folder:
 )
 class Loki(VignetteReader):
     """Hauls of a LOKI: each a sample of its own."""
+
+    logs_beside = False
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
@@ -130,37 +131,39 @@ class Loki(VignetteReader):
             yield [_vignette(place, *row) for row in rows.itertuples(index=False, name=None)]
 
     def environment_files(self) -> list[Path]:
-        """Give the file or folder that campaigns.csv names; else the telemetry and the logs."""
+        """Give what campaigns.csv names; else the telemetry and the logs."""
         if self.deployment.environment is not None:
-            place = self.deployment.environment
-            return (
-                [place] if place.is_file() else [*_telemetry(place), *sorted(place.glob("*.csv"))]
-            )
+            return [*self._named_telemetry(), *self.log_files()]
         return [
             file
             for haul in self._hauls()
             for file in [*_telemetry(haul / "Telemetrie"), *_logs(haul / "Log")]
         ]
 
-    def environment(self) -> xr.Dataset:
-        """Read depth, water and position from the telemetry; see `Reader.environment`.
+    def log_files(self) -> list[Path]:
+        """Leave out the telemetry, which is read here; see `Reader.log_files`."""
+        return [p for p in super().log_files() if p.suffix.lower() not in _TELEMETRY]
+
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Read depth, water and position from the telemetry; see `Reader.own_records`.
 
         Its records name their haul in ``sample``, where campaigns.csv names no other files.
         """
         if self.deployment.environment is not None:
-            files = self.environment_files()
-            named = read_telemetry([f for f in files if f.suffix.lower() != ".csv"])
-            csvs = [tables.read(f) for f in files if f.suffix.lower() == ".csv"]
-            return _assembled([named, *csvs])
-        root, hauls = self.deployment.path, self._hauls()
-        told = [read_telemetry(_telemetry(haul / "Telemetrie")) for haul in hauls]
-        found = _assembled(told)
-        names: dict[int, str] = {}
-        for haul, (records, _) in zip(hauls, told, strict=True):
-            name = _sample(haul.relative_to(root), read_log(_logs(haul / "Log")), self._name())
-            names = dict.fromkeys(records["time"].to_numpy("int64"), name) | names
-        samples = [names[time] for time in found["time"].to_numpy().astype("int64")]
-        return found.assign(sample=("time", np.array(samples, object)))
+            return _told([read_telemetry(self._named_telemetry())])
+        told = []
+        for haul in self._hauls():
+            records, problems = read_telemetry(_telemetry(haul / "Telemetrie"))
+            log = read_log(_logs(haul / "Log"))
+            name = _sample(haul.relative_to(self.deployment.path), log, self._name())
+            told.append((records.assign(sample=name), problems))
+        return _told(told)
+
+    def _named_telemetry(self) -> list[Path]:
+        place = self.deployment.environment
+        if place is None or place.is_dir():
+            return [] if place is None else _telemetry(place)
+        return [place] if place.suffix.lower() in _TELEMETRY else []
 
     def _name(self) -> str:
         return self.deployment.deployment
@@ -206,12 +209,14 @@ class Loki(VignetteReader):
 _TELEMETRY = frozenset({".tmd", ".dat"})
 
 
-def _assembled(told: Sequence[tuple[pd.DataFrame, list[str]]]) -> xr.Dataset:
+def _told(
+    told: Sequence[tuple[pd.DataFrame, list[str]]],
+) -> tuple[list[pd.DataFrame], list[str]]:
     records = [table.drop(columns="rate_hz", errors="ignore") for table, _ in told]
     problems = [problem for _, found in told for problem in found]
     if any("fluorescence" in t and t["fluorescence"].notna().any() for t in records):
         problems.append("the telemetry tells no unit of fluorescence: taken as volts")
-    return environment.assemble(records, problems)
+    return records, problems
 
 
 def _is_haul(path: Path) -> bool:

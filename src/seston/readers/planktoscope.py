@@ -26,12 +26,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers import ecotaxa_cells as cells
-from seston.readers import environment, pictures, tables
+from seston.readers import pictures
 from seston.readers.columns import numbers
 from seston.readers.ecotaxa_water import LITRES, MOST_M3
 from seston.readers.listing import finish
@@ -61,6 +60,8 @@ _UNCALIBRATED = ("process_pixel is missing or 1: a pixel of {:g} um is assumed; 
 )
 class PlanktoScope(FrameReader):
     """Raw pictures of one or more acquisitions."""
+
+    logs_beside = False
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
@@ -95,20 +96,6 @@ class PlanktoScope(FrameReader):
         """Decode one picture, of colours the luminance; see `FrameReader.read`."""
         for _ in indices:
             yield pictures.read_picture(self.deployment.path / path)
-
-    def environment_files(self) -> list[Path]:
-        """Give the tables that campaigns.csv names."""
-        place = self.deployment.environment
-        if place is None:
-            return []
-        return [place] if place.is_file() else sorted(place.glob("*.csv"))
-
-    def environment(self) -> xr.Dataset:
-        """Read the tables; see `Reader.environment`."""
-        read = [tables.read(path) for path in self.environment_files()]
-        problems = [problem for _, found in read for problem in found]
-        told = [table.drop(columns="file", errors="ignore") for table, _ in read]
-        return environment.assemble(told, problems)
 
     def _look_into(self, path: Path) -> tuple[int, int, str]:
         try:

@@ -109,22 +109,31 @@ class Reader(ABC):
         """
 
     def environment_files(self) -> list[Path]:
-        """Give the files of CTD and navigation; none where there are none.
+        """Give the files that the environment is read from; none where there are none."""
+        return self.log_files()
 
-        Those that campaigns.csv names: a file as it is, of a folder those that are recognised
-        (`logs`). Where it names none and `logs_beside`, those that lie beside the frames.
+    def log_files(self) -> list[Path]:
+        """Give the files of CTD and navigation whose formats are known whoever wrote them (`logs`).
+
+        Those that campaigns.csv names: a file as it is, of a folder those that are recognised.
+        Where it names none and `logs_beside`, those that lie beside the frames.
         """
         place = self.deployment.environment
-        if place is None:
-            place = self.deployment.path if self.logs_beside else None
+        if place is None and self.logs_beside:
+            path = self.deployment.path
+            place = path.parent if path.is_file() else path
         return [] if place is None else logs.find(place)
 
-    def other_files(self) -> list[Path]:
-        """Give files that the results depend on beside these: what changes in them is done again.
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Give what the instrument's own files tell of the environment, and what is wrong in them.
 
-        Tables of vignettes, lists of particles, headers.
+        Returns
+        -------
+        tables : list of DataFrame
+            As in `environment.assemble`.
+        problems : list of str
         """
-        return []
+        return [], []
 
     def environment(self) -> xr.Dataset:
         """Read CTD and navigation: variables of the registry's environment by time.
@@ -134,11 +143,18 @@ class Reader(ABC):
         InputError
             A file cannot be used.
         """
-        files, place = self.environment_files(), self.deployment.environment
-        nothing = place is not None and not files
-        return logs.read_environment(
-            files, [f"no file of CTD or navigation is recognised in {place}"] * nothing
-        )
+        tables, problems = self.own_records()
+        files, place = self.log_files(), self.deployment.environment
+        if place is not None and not (files or tables):
+            problems = [*problems, f"no file of CTD or navigation is recognised in {place}"]
+        return logs.read_environment(files, tables, problems)
+
+    def other_files(self) -> list[Path]:
+        """Give files that the results depend on beside these: what changes in them is done again.
+
+        Tables of vignettes, lists of particles, headers.
+        """
+        return []
 
 
 class FrameReader(Reader):

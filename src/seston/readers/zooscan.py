@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.errors import InputError
 from seston.frame import UInt8Array, Vignette
-from seston.readers import environment, keyed, pictures, tables, zooscan_back
+from seston.readers import keyed, pictures, zooscan_back
 from seston.readers.keyed import Keyed
 from seston.readers.names import natural
 from seston.readers.net_samples import Scan, list_scans
@@ -50,20 +49,18 @@ _FOOTER = 31
 class _Project(Reader):
     """What both ways into a project share."""
 
+    logs_beside = False
+
     def environment_files(self) -> list[Path]:
         """Give what campaigns.csv names, and the files that scans are read with."""
-        named = self.deployment.environment
         folder = self.deployment.path
         beside = [*(folder / "Zooscan_meta").glob("*.csv"), *(folder / RAW).glob("*.txt"),
                   *(folder / zooscan_back.FOLDER).glob("*.tif")]  # fmt: skip
-        return [*([named] if named else []), *sorted(beside)]
+        return [*self.log_files(), *sorted(beside)]
 
-    def environment(self) -> xr.Dataset:
-        """Read the table that campaigns.csv names; a net has no log of its own."""
-        named = self.deployment.environment
-        table, problems = tables.read(named) if named and named.is_file() else (None, [])
-        said = [] if table is None else [table.drop(columns="file", errors="ignore")]
-        return environment.assemble(said, [*self._tables.problems, *problems])
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Give no records: a net has no log of its own; see `Reader.own_records`."""
+        return [], list(self._tables.problems)
 
     @cached_property
     def _tables(self) -> Tables:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import pandas as pd
 import xarray as xr
 
 from seston.errors import InputError
-from seston.readers import environment, isiis_log, tables
+from seston.readers import environment, isiis_log
+from seston.readers import tables as tabular
 from seston.readers.logs import ecopart, netcdf, nmea, seabird
 from seston.readers.logs.text import Records
 
@@ -46,7 +48,7 @@ def _is_isiis_log(path: Path, head: str) -> bool:
 
 
 def _read_table(path: Path) -> Records:
-    table, problems = tables.read(path)
+    table, problems = tabular.read(path)
     return table.drop(columns="file", errors="ignore"), problems
 
 
@@ -58,7 +60,7 @@ FORMATS = (
     Format("NMEA 0183 (GGA, RMC, ZDA)", nmea.is_nmea, nmea.read_nmea),
     Format("logs of an ISIIS", _is_isiis_log, isiis_log.read),
     Format("CTD of EcoPart (.ctd)", ecopart.is_ctd, ecopart.read_ctd),
-    Format("tables with a time and units (.csv)", tables.looks_alike, _read_table),
+    Format("tables with a time and units (.csv)", tabular.looks_alike, _read_table),
 )  # fmt: skip
 
 
@@ -91,13 +93,19 @@ def find(place: Path) -> list[Path]:
     return sorted(p for p in near if p.is_file() and recognise(p) is not None)
 
 
-def read_environment(paths: Sequence[Path], problems: Sequence[str] = ()) -> xr.Dataset:
+def read_environment(
+    paths: Sequence[Path],
+    tables: Sequence[pd.DataFrame] = (),
+    problems: Sequence[str] = (),
+) -> xr.Dataset:
     """Read files of CTD and navigation, of any formats, into one dataset.
 
     Parameters
     ----------
     paths : sequence of Path
         Each is recognised by its content.
+    tables : sequence of DataFrame
+        More records, see `environment.assemble`; they come first.
     problems : sequence of str
         What is wrong elsewhere, to be kept beside what is wrong here.
 
@@ -113,7 +121,7 @@ def read_environment(paths: Sequence[Path], problems: Sequence[str] = ()) -> xr.
     """
     read = [_read(path) for path in paths]
     found = [problem for _, said in read for problem in said]
-    return environment.assemble([table for table, _ in read], [*problems, *found])
+    return environment.assemble([*tables, *(table for table, _ in read)], [*problems, *found])
 
 
 def _read(path: Path) -> Records:

@@ -19,6 +19,11 @@ from seston.readers import columns
 from seston.readers.logs.text import Records, read_text
 from seston.variables import BAD, GOOD, MISSING, NOT_CHECKED
 
+#: What the quality of a row speaks of: not its pressure and depth.
+_QUALIFIED = frozenset({
+    "temperature", "salinity", "fluorescence", "chlorophyll", "oxygen", "oxygen_per_kg",
+    "irradiance",
+})  # fmt: skip
 _TIME = "time [yyyymmddhhmmssmmm]"
 _QUALITY = "qc flag"
 _HEAD = re.compile(r"^(?=[^\n]*\t)[^\n]*\b(pressure|depth)\b[^\t\n]*\[[^\]\n]*\]", re.IGNORECASE)
@@ -63,7 +68,7 @@ def read_ctd(path: Path) -> Records:
         )
     lower = [name.lower() for name in names]
     if _QUALITY in lower:
-        _add_flags(table, columns.numbers(raw[lower.index(_QUALITY)]))
+        add_quality(table, columns.numbers(raw[lower.index(_QUALITY)]))
     time = _times(raw[lower.index(_TIME)]) if _TIME in lower else _no_time(len(raw))
     untold = int(time.isna().sum())
     problems += [f"{path.name}: {untold} records tell no time"] * (untold > 0)
@@ -89,12 +94,12 @@ def _sensors(raw: pd.DataFrame, names: Sequence[str], path: Path) -> tuple[pd.Da
     return pd.DataFrame(found, index=raw.index), problems
 
 
-def _add_flags(table: pd.DataFrame, quality: columns.Float) -> None:
+def add_quality(table: pd.DataFrame, quality: columns.Float) -> None:
+    """Flag the sensors of a table by EcoPart's quality of each row: 0 is good, any other bad."""
     flag = np.where(quality == 0, GOOD, np.where(np.isnan(quality), NOT_CHECKED, BAD))
-    for name in map(str, list(table)):
-        if name not in ("pressure", "depth", "latitude", "longitude"):
-            told = np.where(table[name].isna(), MISSING, flag)
-            table[f"{name.removesuffix('_per_kg')}_flag"] = told
+    for name in _QUALIFIED & set(table):
+        told = np.where(table[name].isna(), MISSING, flag)
+        table[f"{name.removesuffix('_per_kg')}_flag"] = told
 
 
 def _times(cells: pd.Series[str]) -> pd.Series[Any]:
