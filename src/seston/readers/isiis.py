@@ -153,7 +153,8 @@ class MeanSpeed:
 def _named_as_frames(path: Path) -> bool:
     suffix = path.suffix.lower()
     picture = suffix in pictures.SUFFIXES and "isiis" in path.name.lower()
-    return (picture or suffix in video.SUFFIXES) and time_in(path.stem) is not None
+    film = suffix in video.SUFFIXES and path.name[0].isdigit()  # others begin with a camera's name
+    return (picture or film) and time_in(path.stem) is not None
 
 
 def _by_time(path: Path) -> tuple[bool, np.datetime64, int, list[tuple[int, str]]]:

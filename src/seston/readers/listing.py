@@ -134,7 +134,14 @@ def list_line_scan(
     return finish(frames, deployment, _slab_volume(frames, optics))
 
 
-def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.DataFrame:
+def list_stills(
+    files: Sequence[Listed],
+    deployment: str,
+    optics: Optics,
+    *,
+    frame_interval_s: float = 0.0,
+    ingest: Ingest | None = None,
+) -> pd.DataFrame:
     """List the frames of a camera that takes whole pictures.
 
     Parameters
@@ -144,6 +151,10 @@ def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.
     optics : Optics
         With ``pixel_width_mm``; ``pixel_height_mm`` is the same where it is absent. The volume is
         ``imaged_volume_l``, or the area of the picture times ``depth_of_field_mm``.
+    frame_interval_s : float, s
+        Time from one frame of a file to the next, where files hold several.
+    ingest : Ingest, optional
+        Given, a file may not start before the one before it ends, but for one frame's time.
 
     Returns
     -------
@@ -154,8 +165,12 @@ def list_stills(files: Sequence[Listed], deployment: str, optics: Optics) -> pd.
     ------
     ConfigError
         The size of a pixel is not known.
+    ClockError
+        A file starts before the one before it ends, and `on_overlap` is ``error``.
     """
     frames = _expand(files, 0.0)
+    if frame_interval_s:
+        _spread_in_time(frames, frame_interval_s, ingest)
     frames["line_interval"] = 0.0
     frames["scan"] = np.arange(len(frames))
     frames["pixel_width"] = required(optics, "pixel_width_mm", deployment)
@@ -203,6 +218,16 @@ def _expand(files: Sequence[Listed], interval: float) -> pd.DataFrame:
     frames["usable"] = (frames["problem"] == "").astype(np.int8)
     frames["first_line"] = frames["height"].cumsum() - frames["height"]
     return frames
+
+
+def _spread_in_time(frames: pd.DataFrame, interval: float, ingest: Ingest | None) -> None:
+    """Give the frames of a file their times, one after the other."""
+    step = pd.to_timedelta(frames["index_in_file"] * interval, unit="s")
+    first = frames["time"].copy()
+    frames["time"] = (first + step).astype("datetime64[ns]")
+    if ingest is not None and len(frames):
+        slack = ingest.model_copy(update={"gap_tolerance_s": interval + ingest.gap_tolerance_s})
+        _drop_overlaps(frames, interval / max(int(frames["height"].max()), 1), slack)
 
 
 def _problems(file: Listed, count: int) -> list[str]:

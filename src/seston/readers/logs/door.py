@@ -13,7 +13,7 @@ import xarray as xr
 from seston.errors import InputError
 from seston.readers import environment, isiis_log
 from seston.readers import tables as tabular
-from seston.readers.logs import ecopart, netcdf, nmea, seabird
+from seston.readers.logs import ecopart, greensea, netcdf, nmea, seabird, vipf
 from seston.readers.logs.text import Records
 
 #: Bytes at the beginning of a file that are looked at.
@@ -59,6 +59,8 @@ FORMATS = (
     Format("netCDF of Argo floats and gliders", netcdf.is_netcdf, netcdf.read_netcdf),
     Format("NMEA 0183 (GGA, RMC, ZDA)", nmea.is_nmea, nmea.read_nmea),
     Format("logs of an ISIIS", _is_isiis_log, isiis_log.read),
+    Format("sensors of a Stingray (Greensea CSV)", greensea.is_greensea, greensea.read_greensea),
+    Format("logs of an ISIIS by Bellamare (VIPF_LOGS)", vipf.is_vipf, vipf.read_vipf),
     Format("CTD of EcoPart (.ctd)", ecopart.is_ctd, ecopart.read_ctd),
     Format("tables with a time and units (.csv)", tabular.looks_alike, _read_table),
 )  # fmt: skip

@@ -41,6 +41,15 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def comma_rows(text: str) -> list[list[str]]:
+    """Cut lines that hold something at their commas; quotes around a cell are left out.
+
+    Logs of numbers need no quotes: one that stands alone must not swallow the rows behind it.
+    """
+    lines = (line for line in text.split("\n") if line.strip(" ,"))
+    return [[cell.strip().strip('"') for cell in line.split(",")] for line in lines]
+
+
 def degrees_and_minutes(text: str) -> float:
     """Parse ``25 27.85 S`` as degrees, south and west negative; NaN where it is no position."""
     match = _POSITION.search(text)
@@ -57,7 +66,7 @@ def degrees_and_minutes(text: str) -> float:
 def after(start: np.datetime64, seconds: NDArray[np.floating[Any]]) -> NDArray[np.datetime64]:
     """Give times so many seconds after a start; NaT where they are NaN or beyond all reason."""
     times = np.full(len(seconds), np.datetime64("NaT", "ns"))
-    good = np.isfinite(seconds) & (np.abs(seconds) < 3.2e9)  # a century
+    good = np.isfinite(seconds) & (np.abs(seconds) < 4.7e9)  # 149 years
     if not np.isnat(start):
         times[good] = start.astype("datetime64[ns]") + np.rint(seconds[good] * 1e9).astype(
             "timedelta64[ns]"
