@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test asserts a time: a busy machine is no fault of the code.
+settings.register_profile("seston", deadline=None)
+settings.load_profile("seston")
 
 ROOT = Path(__file__).resolve().parent.parent
 
