@@ -43,6 +43,10 @@ _SETTINGS = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": 0.85,
     "distributed.worker.memory.terminate": 0.95,
+    # What a task frees, the next takes: memory from the system comes page by page, each cleared.
+    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 1 << 27,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 25,
+    "distributed.worker.profile.enabled": False,  # nobody looks at it
     "distributed.scheduler.allowed-failures": _FAILURES,
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }
@@ -120,7 +124,7 @@ def _local(cores: int, memory_mb: int | None) -> Iterator[Client]:
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,  # what goes wrong is raised here, and told once
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster, direct_to_workers=True) as client,
     ):
         log.info("%d workers, dashboard %s", cores, client.dashboard_link)
         yield client

@@ -118,3 +118,21 @@ def test_times_survive_to_the_nanosecond_and_missing_ones_are_nat(tmp_path: Path
     opened = xr.open_zarr(tmp_path / "a.zarr", chunks=None)
     np.testing.assert_array_equal(opened["time"].to_numpy().astype("M8[ns]"), times)
     assert opened["time"].attrs["standard_name"] == "time"
+
+
+def test_equal_data_give_equal_bytes_however_many_cores_there_are(tmp_path: Path) -> None:
+    """The chunks of a shard lie in one order, not in that in which threads end."""
+    values = np.random.default_rng(1).integers(0, 200, 45 * arrays.BYTES_PER_CHUNK, np.uint8)
+    group = zarr.open_group(tmp_path / "shard.zarr", mode="w")
+    appender = arrays.Appender(arrays.create(group, OBJECTS["pixels"], (0,)))
+    appender.append(values)
+    appender.close()
+    source = Source(tmp_path / "shard.zarr", len(values))
+    written = set()
+    for run in range(3):
+        target = tmp_path / f"{run}.zarr"
+        arrays.create(zarr.open_group(target, mode="w"), OBJECTS["pixels"], (len(values),))
+        copy_region(target, "pixels", [source], 0, len(values))
+        (shard,) = (path for path in (target / "pixels" / "c").rglob("*") if path.is_file())
+        written.add(shard.read_bytes())
+    assert len(written) == 1

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from seston.image.correct import median_background
+from seston.image.correct import median_background, median_level
 from seston.image.find import find_objects, halo, warm_up
 from seston.image.objects import Objects
 from seston.image.vignettes import Measured, measure_vignettes
@@ -18,5 +18,6 @@ __all__ = [
     "halo",
     "measure_vignettes",
     "median_background",
+    "median_level",
     "warm_up",
 ]

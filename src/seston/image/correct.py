@@ -8,23 +8,23 @@ column, and only those of objects are ever corrected.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from seston.config import Segmentation
 from seston.frame import UInt8Array
-from seston.image import kernels
+from seston.image import coarse, kernels, light
 from seston.image.kernels import BLOCK, CELL, WHITE
 
 #: A block of a column darker than this share of the window's mean holds an object.
 KEEP = 0.97
 #: Side of the tiles whose medians tell the smooth level of a still frame, pixels.
 TILE = 64
+NOTHING = slice(0, 0)
 #: Lines of a still frame that are corrected at a time.
 _STRIP = 512
 
@@ -46,6 +46,13 @@ def median_background(frames: Sequence[UInt8Array]) -> UInt8Array:
     return middle
 
 
+def median_level(pixels: UInt8Array) -> float:
+    """Median of pixels (y, x); between the two middle ones of an even number."""
+    counts = light.count_levels(pixels).cumsum()
+    middle = np.array([(pixels.size - 1) // 2, pixels.size // 2])
+    return float(np.searchsorted(counts, middle, side="right").mean())
+
+
 @dataclass(frozen=True, eq=False)
 class Lit:
     """Lines and the light that falls on them.
@@ -64,6 +71,10 @@ class Lit:
         Level of the background, turned.
     seen_level : array (line), float64, or None
         Mean level of the background of each line as the camera saw it; None: as `level` says.
+    owned : slice
+        Rows that are ours.
+    bright : int
+        Pixels at 255, as the camera saw them, of every eighth owned row.
     """
 
     pixels: UInt8Array
@@ -72,6 +83,8 @@ class Lit:
     cells: NDArray[np.uint16]
     level: NDArray[np.float64]
     seen_level: NDArray[np.float64] | None = None
+    owned: slice = field(default_factory=lambda: NOTHING)
+    bright: int = 0
 
     @cached_property
     def scale(self) -> NDArray[np.float32]:
@@ -88,15 +101,26 @@ class Lit:
         starts = np.arange(0, width, CELL)
         limit = share * np.add.reduceat(self.level, starts, axis=1)
         first = self.first_line // CELL
-        return kernels.faint_cells(self.cells, first, limit, self.cell_heights)
+        return coarse.faint_cells(self.cells, first, limit, self.cell_heights)
 
     @property
     def cell_heights(self) -> NDArray[np.int64]:
         """Lines of each row of cells; fewer than CELL where the lines begin or end within it."""
         return _heights(self.first_line, len(self.pixels), CELL)
 
-    def background_level(self, owned: slice) -> float:
-        """Mean level of the background over some lines, as the camera saw it."""
+    def of_frame(self, frame: UInt8Array, owned: slice) -> Lit:
+        """Say which rows of a still frame are ours, and look for saturated pixels in them."""
+        seen = frame[owned][:: light.SAMPLED]
+        return replace(self, owned=owned, bright=int(light.count_levels(seen)[255]))
+
+    def saturated(self) -> float:
+        """Share of the owned pixels at 255, looked up on every eighth line."""
+        lines = len(range(*self.owned.indices(len(self.pixels)))[:: light.SAMPLED])
+        return self.bright / (lines * self.pixels.shape[1]) if lines else 0.0
+
+    def background_level(self) -> float:
+        """Mean level of the background over the owned lines, as the camera saw it."""
+        owned = self.owned
         if owned.stop <= owned.start:
             return float("nan")
         if self.seen_level is not None:
@@ -125,18 +149,20 @@ def turn(pixels: UInt8Array, settings: Segmentation) -> UInt8Array:
 
 
 def _sums(
-    pixels: UInt8Array, first_line: int, flip: np.uint8
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint16]]:
+    pixels: UInt8Array, first_line: int, flip: np.uint8, owned: slice = NOTHING
+) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint16], int]:
+    """Give sums and heights of blocks, sums of cells, and the number of owned pixels at 255."""
     n, width = pixels.shape
     heights = _heights(first_line, n, BLOCK)
     blocks = np.zeros((len(heights), width), np.uint32)
     rows = len(_heights(first_line, n, CELL))
     cells = np.zeros((rows, -(-width // CELL)), np.uint16)
-    kernels.add_up(pixels, first_line, flip, blocks, cells)
-    return blocks, heights, cells
+    begin, end, _ = owned.indices(n)
+    bright = light.add_up(pixels, first_line, flip, blocks, cells, begin, end)
+    return blocks, heights, cells, bright
 
 
-def light_scan(lines: UInt8Array, first_line: int, settings: Segmentation) -> Lit:
+def light_scan(lines: UInt8Array, first_line: int, settings: Segmentation, owned: slice) -> Lit:
     """Light of a line scan: each column's running mean, without its dark blocks.
 
     Parameters
@@ -147,12 +173,14 @@ def light_scan(lines: UInt8Array, first_line: int, settings: Segmentation) -> Li
         Line of ``lines[0]`` in the deployment.
     settings : Segmentation
         Its `background_lines` is the window of the mean; it moves in steps of BLOCK lines.
+    owned : slice
+        Rows that are ours.
     """
     flip = _flip(settings)
-    blocks, counts, cells = _sums(lines, first_line, flip)
+    blocks, counts, cells, bright = _sums(lines, first_line, flip, owned)
     half = settings.background_lines // (2 * BLOCK)
-    level = kernels.running_mean(blocks, counts, half, KEEP)
-    return Lit(lines, first_line, flip, cells, level)
+    level = light.running_mean(blocks, counts, half, KEEP)
+    return Lit(lines, first_line, flip, cells, level, owned=owned, bright=bright)
 
 
 def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segmentation) -> Lit:
@@ -185,7 +213,7 @@ def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segm
             level = (background[rows] ^ flip).astype(np.float32)
         pixels[rows] = _divided(frame[rows], level, flip)
         lines[rows] = level.mean(axis=1, dtype=np.float64)
-    _, _, cells = _sums(pixels, 0, np.uint8(0))
+    _, _, cells, _ = _sums(pixels, 0, np.uint8(0))
     white = np.full((-(-len(frame) // BLOCK), frame.shape[1]), float(WHITE))
     return Lit(pixels, 0, np.uint8(0), cells, white, 255 - lines if flip else lines)
 
@@ -193,7 +221,7 @@ def light_still(frame: UInt8Array, background: UInt8Array | None, settings: Segm
 def light_of_corrected(frame: UInt8Array, settings: Segmentation) -> Lit:
     """Light of a frame that needs no correction: its pixels are only turned where bright."""
     pixels = turn(frame, settings)
-    _, _, cells = _sums(pixels, 0, np.uint8(0))
+    _, _, cells, _ = _sums(pixels, 0, np.uint8(0))
     white = np.full((-(-len(frame) // BLOCK), frame.shape[1]), float(WHITE))
     return Lit(pixels, 0, np.uint8(0), cells, white, np.median(frame, axis=1).astype(np.float64))
 
@@ -217,6 +245,8 @@ def smooth_level(frame: UInt8Array) -> NDArray[np.float32]:
 
 def _tile_medians(frame: UInt8Array) -> NDArray[np.floating[Any]]:
     """Give smoothed medians of the tiles, with one more tile at each side."""
+    from scipy import ndimage  # a fifth of the start of a worker, and line scans do without
+
     height, width = frame.shape
     filled = np.pad(frame, ((0, -height % TILE), (0, -width % TILE)), mode="symmetric")
     rows, columns = filled.shape[0] // TILE, filled.shape[1] // TILE

@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 from seston.config import Segmentation
 from seston.features import FEATURES
 from seston.frame import UInt8Array
+from seston.image import kernels
 from seston.image.correct import Lit, light_of_corrected, light_scan, light_still
 from seston.image.costly import measure_costly
 from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
 from seston.image.measure import measure
 from seston.image.objects import Objects
 from seston.image.segment import Found, longest, mask_runs, select
-from seston.image.tally import Tally, tally
+from seston.image.tally import cut, tally
+
+#: Objects that are measured at a time: no power of two, or all columns of a block would claim the
+#: same lines of the cache.
+AT_A_TIME = 4000
 
 
 def halo(settings: Segmentation, pixel_height: float) -> int:
@@ -85,10 +90,10 @@ def find_objects(
         `background` is missing or has another shape than `lines`.
     """
     lines = _checked(lines, background, settings)
-    lit = _light(lines, background, settings, first_line)
+    lit = _light(lines, background, settings, first_line, owned)
     runs = mask_runs(lit, settings, pixel_height, pixel_width)
     found = select(lit, runs, owned, settings, pixel_height, pixel_width)
-    features, sums = features_of(lit, found, pixel_height, pixel_width, costly=costly)
+    features, vignettes, offsets = features_of(lit, found, pixel_height, pixel_width, costly=costly)
     table = found.table
     return Objects(
         line=table[:, TOP] + first_line,
@@ -98,33 +103,42 @@ def find_objects(
         bottom=table[:, BOTTOM] + first_line,
         right=table[:, RIGHT].copy(),
         features=features,
-        vignette_bytes=sums.vignettes,
-        vignette_offsets=sums.offsets,
+        vignette_bytes=vignettes,
+        vignette_offsets=offsets,
         too_small=found.too_small,
         too_large=found.too_large,
         too_long=found.too_long,
-        background_level=lit.background_level(owned),
-        saturated=_saturated(lines, owned),
+        background_level=lit.background_level(),
+        saturated=lit.saturated(),
     )
 
 
 def features_of(
     lit: Lit, found: Found, pixel_height: float, pixel_width: float, *, costly: bool
-) -> tuple[NDArray[np.float32], Tally]:
-    """Measure objects that were found.
+) -> tuple[NDArray[np.float32], UInt8Array, NDArray[np.int64]]:
+    """Measure objects that were found, some at a time: what they need stays in the cache.
 
     Returns
     -------
     array (object, feature), float32
         In the order of `seston.features.FEATURES`; NaN for costly ones that nobody asked for.
-    Tally
-        The sums that they were made of, and the vignettes.
+    array (byte), uint8
+        Their vignettes.
+    array (object + 1), int64
+        First byte of each vignette, and the end.
     """
-    sums = tally(lit, found)
-    columns = measure(found.table, sums, pixel_height, pixel_width)
-    if costly:
-        columns |= measure_costly(found, sums, columns, pixel_height, pixel_width)
-    return _in_order(columns, len(found.table)), sums
+    n = len(found.table)
+    vignettes, offsets = cut(lit, found.table)
+    features = np.empty((n, len(FEATURES)), np.float32)
+    for first in range(0, n, AT_A_TIME):
+        last = min(n, first + AT_A_TIME)
+        few = found.part(first, last)
+        sums = tally(few, vignettes, offsets[first : last + 1])
+        columns = measure(few.table, sums, pixel_height, pixel_width)
+        if costly:
+            columns |= measure_costly(few, sums, columns, pixel_height, pixel_width)
+        kernels.turn(_in_order(columns, last - first), features[first:last])
+    return features, vignettes, offsets
 
 
 def _checked(
@@ -138,27 +152,25 @@ def _checked(
 
 
 def _light(
-    lines: UInt8Array, background: UInt8Array | None, settings: Segmentation, first_line: int
+    lines: UInt8Array,
+    background: UInt8Array | None,
+    settings: Segmentation,
+    first_line: int,
+    owned: slice,
 ) -> Lit:
     if settings.background == "running_mean":
-        return light_scan(lines, first_line, settings)
+        return light_scan(lines, first_line, settings, owned)
     if settings.background == "none":
-        return light_of_corrected(lines, settings)
-    return light_still(lines, background, settings)
+        return light_of_corrected(lines, settings).of_frame(lines, owned)
+    return light_still(lines, background, settings).of_frame(lines, owned)
 
 
 def _in_order(columns: dict[str, NDArray[np.float64]], n: int) -> NDArray[np.float32]:
-    features = np.full((n, len(FEATURES)), np.nan, np.float32)
-    for i, name in enumerate(FEATURES):
+    block = np.full((len(FEATURES), n), np.nan, np.float32)
+    for row, name in zip(block, FEATURES, strict=True):
         if name in columns:
-            features[:, i] = columns[name]
-    return features
-
-
-def _saturated(lines: UInt8Array, owned: slice) -> float:
-    """Share of pixels at 255, looked up on every eighth owned line."""
-    seen = lines[owned][::8]
-    return float(np.count_nonzero(seen == 255) / seen.size) if seen.size else 0.0
+            row[:] = columns[name]
+    return block
 
 
 def warm_up() -> None:

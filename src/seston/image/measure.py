@@ -12,7 +12,7 @@ from math import atan2, hypot, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from seston.image.kernels import BOTTOM, COLUMN, LEFT, RIGHT, TOP, WHITE
+from seston.image.kernels import BOTTOM, COLUMN, LEFT, RIGHT, TOP, WHITE, compiled
 from seston.image.tally import POWERS, Tally
 
 Columns = dict[str, NDArray[np.float64]]
@@ -48,7 +48,8 @@ def measure(
 def _named(sums: NDArray[np.float64], spacing: tuple[float, float]) -> Moments:
     """Name sums by their powers, with positions in mm."""
     height, width = spacing
-    return {(p, q): sums[:, i] * height**p * width**q for i, (p, q) in enumerate(POWERS)}
+    sums = np.ascontiguousarray(sums.T)
+    return {(p, q): sums[i] * height**p * width**q for i, (p, q) in enumerate(POWERS)}
 
 
 def _sizes(table: NDArray[np.int64], tally: Tally, spacing: tuple[float, float]) -> Columns:
@@ -91,24 +92,12 @@ def _crofton(tally: Tally, spacing: tuple[float, float]) -> NDArray[np.float64]:
     return length
 
 
-def _central(m: Moments) -> Moments:
-    """Moments about the centre of mass."""
-    n, y, x = m[0, 0], m[1, 0] / m[0, 0], m[0, 1] / m[0, 0]
-    return {
-        (0, 0): n,
-        (2, 0): m[2, 0] - y * m[1, 0],
-        (1, 1): m[1, 1] - y * m[0, 1],
-        (0, 2): m[0, 2] - x * m[0, 1],
-        (3, 0): m[3, 0] - 3 * y * m[2, 0] + 2 * y**2 * m[1, 0],
-        (2, 1): m[2, 1] - 2 * y * m[1, 1] - x * m[2, 0] + 2 * y**2 * m[0, 1],
-        (1, 2): m[1, 2] - 2 * x * m[1, 1] - y * m[0, 2] + 2 * x**2 * m[1, 0],
-        (0, 3): m[0, 3] - 3 * x * m[0, 2] + 2 * x**2 * m[0, 1],
-    }
-
-
 def _ellipse(shape: Moments, area: NDArray[np.float64], spacing: tuple[float, float]) -> Columns:
-    mu = _central(shape)
-    yy, xy, xx = (mu[k] / mu[0, 0] for k in ((2, 0), (1, 1), (0, 2)))
+    n = shape[0, 0]
+    y, x = shape[1, 0] / n, shape[0, 1] / n
+    yy = (shape[2, 0] - y * shape[1, 0]) / n
+    xy = (shape[1, 1] - y * shape[0, 1]) / n
+    xx = (shape[0, 2] - x * shape[0, 1]) / n
     spread = np.sqrt(4 * xy**2 + (xx - yy) ** 2)
     large = (xx + yy + spread) / 2
     small = np.maximum((xx + yy - spread) / 2, 0)
@@ -144,21 +133,42 @@ def _centres(shape: Moments, grey: Moments) -> Columns:
 def _hu(name: str, raw: Moments, pixel: float) -> Columns:
     """Hu's seven invariants (1962) of moments over an area in mm2; 0 for what is black all over."""
     mass = np.where(raw[0, 0] > 0, raw[0, 0], 1.0)
-    mu = _central({**raw, (0, 0): mass})
-    nu = {k: m * pixel / (mass * pixel) ** (1 + sum(k) / 2) for k, m in mu.items()}
-    a, b = nu[3, 0] + nu[1, 2], nu[2, 1] + nu[0, 3]
-    c, d = nu[3, 0] - 3 * nu[1, 2], 3 * nu[2, 1] - nu[0, 3]
-    e, f = nu[2, 0] - nu[0, 2], nu[1, 1]
-    invariants = (
-        nu[2, 0] + nu[0, 2],
-        e**2 + 4 * f**2,
-        c**2 + d**2,
-        a**2 + b**2,
-        c * a * (a**2 - 3 * b**2) + d * b * (3 * a**2 - b**2),
-        e * (a**2 - b**2) + 4 * f * a * b,
-        d * a * (a**2 - 3 * b**2) - c * b * (3 * a**2 - b**2),
-    )
-    return {f"{name}-{i}": value for i, value in enumerate(invariants)}
+    moments = (mass, *(raw[power] for power in POWERS[1:]))
+    values = _invariants(moments, pixel, (mass * pixel) ** 2, (mass * pixel) ** 2.5)
+    return {f"{name}-{i}": value for i, value in enumerate(values)}
+
+
+@compiled
+def _invariants(
+    moments: tuple[NDArray[np.float64], ...],
+    pixel: float,
+    second: NDArray[np.float64],
+    third: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Hu's invariants of moments in the order of POWERS; `second`, `third`: what each is over."""
+    hu = np.empty((7, len(second)))
+    m00, m10, m01, m20, m11, m02, m30, m21, m12, m03 = moments
+    for i in range(len(second)):
+        y, x = m10[i] / m00[i], m01[i] / m00[i]
+        by2, by3 = second[i], third[i]
+        nu20 = (m20[i] - y * m10[i]) * pixel / by2
+        nu11 = (m11[i] - y * m01[i]) * pixel / by2
+        nu02 = (m02[i] - x * m01[i]) * pixel / by2
+        nu30 = (m30[i] - 3 * y * m20[i] + 2 * y**2 * m10[i]) * pixel / by3
+        nu21 = (m21[i] - 2 * y * m11[i] - x * m20[i] + 2 * y**2 * m01[i]) * pixel / by3
+        nu12 = (m12[i] - 2 * x * m11[i] - y * m02[i] + 2 * x**2 * m10[i]) * pixel / by3
+        nu03 = (m03[i] - 3 * x * m02[i] + 2 * x**2 * m01[i]) * pixel / by3
+        a, b = nu30 + nu12, nu21 + nu03
+        c, d = nu30 - 3 * nu12, 3 * nu21 - nu03
+        e, f = nu20 - nu02, nu11
+        hu[0, i] = nu20 + nu02
+        hu[1, i] = e**2 + 4 * f**2
+        hu[2, i] = c**2 + d**2
+        hu[3, i] = a**2 + b**2
+        hu[4, i] = c * a * (a**2 - 3 * b**2) + d * b * (3 * a**2 - b**2)
+        hu[5, i] = e * (a**2 - b**2) + 4 * f * a * b
+        hu[6, i] = d * a * (a**2 - 3 * b**2) - c * b * (3 * a**2 - b**2)
+    return hu
 
 
 def _levels(tally: Tally, spacing: tuple[float, float]) -> Columns:

@@ -13,16 +13,16 @@ The mask is the union of both: fine pixels that touch a large faint object belon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import ceil, pi, sqrt
+from dataclasses import dataclass, replace
+from math import ceil, pi
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seston.config import Segmentation
-from seston.image import kernels
+from seston.image import coarse, kernels
 from seston.image.correct import Lit
-from seston.image.kernels import AREA, BOTTOM, CELL, RUNS, TOP, WHITE
+from seston.image.kernels import AREA, BOTTOM, CELL, TOP, WHITE
 
 #: Share of a faint component's pixels in the fine mask from which the fine mask is enough.
 ENOUGH_FINE = 0.5
@@ -70,6 +70,10 @@ class Found:
     too_large: int
     too_long: int
 
+    def part(self, first: int, last: int) -> Found:
+        """Give some of the objects; the runs stay as they are."""
+        return replace(self, table=self.table[first:last], starts=self.starts[first : last + 1])
+
 
 def darker_than(settings: Segmentation, *, seed: bool = False) -> int:
     """Give the corrected level below which a pixel can belong to an object, or be its seed.
@@ -103,13 +107,13 @@ def mask_runs(lit: Lit, settings: Segmentation, pixel_height: float, pixel_width
     if not large.any():
         return fine
     offset = lit.first_line % CELL
-    inside = kernels.count_fine(fine.edges, fine.ptr, cells.edges, cells.ptr, which, large, offset)
+    inside = coarse.count_fine(fine.edges, fine.ptr, cells.edges, cells.ptr, which, large, offset)
     faint = large & (inside < ENOUGH_FINE * CELL**2 * table[:, AREA])
     if not faint.any():
         return fine
     width = lit.pixels.shape[1]
     return Runs(
-        *kernels.merge_runs(
+        *coarse.merge_runs(
             fine.edges, fine.ptr, cells.edges, cells.ptr, faint[which], offset, width
         )
     )
@@ -140,13 +144,14 @@ def select(
     kernels.mark_seeded(
         lit.pixels, lit.first_line, lit.flip, limit, runs.edges, runs.ptr, which, seeded
     )
-    ours &= seeded
-    diameter = 2 / sqrt(pi) * np.sqrt(table[:, AREA] * (pixel_height * pixel_width))
-    long = ours & (table[:, BOTTOM] - table[:, TOP] > longest(settings, pixel_height))
-    small = ours & ~long & (diameter < settings.min_esd_mm)
-    large = ours & ~long & (diameter > settings.max_esd_mm)
-    kept = ours & ~(long | small | large)
-    place = np.where(kept, np.cumsum(kept) - 1, -1)
-    starts = np.concatenate([[0], np.cumsum(table[kept, RUNS])])
+    place, starts, left_out = kernels.choose(
+        table,
+        ours & seeded,
+        longest(settings, pixel_height),
+        pixel_height * pixel_width,
+        settings.min_esd_mm,
+        settings.max_esd_mm,
+    )
     gathered = kernels.gather_runs(runs.edges, runs.ptr, which, place, starts)
-    return Found(table[kept], gathered, starts, int(small.sum()), int(large.sum()), int(long.sum()))
+    small, large, long = (int(count) for count in left_out)
+    return Found(table[place >= 0], gathered, starts, small, large, long)

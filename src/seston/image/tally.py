@@ -16,6 +16,7 @@ from seston.frame import UInt8Array
 from seston.image.correct import Lit
 from seston.image.kernels import BLOCK, BOTTOM, LEFT, RIGHT, TOP, compiled
 from seston.image.segment import Found
+from seston.image.words import lowest_bit
 
 #: What is counted on each object, beside its moments.
 COUNTS = np.dtype(
@@ -57,7 +58,9 @@ class Tally:
         Sums of ``y**p x**q`` and of ``level y**p x**q``, in pixels from the corner of the bounding
         box, in the order of POWERS.
     vignettes : array (byte), uint8
+        Those of all objects of the scan.
     offsets : array (object + 1), int64
+        First byte of each of these objects, and the end.
     """
 
     counts: NDArray[Any]
@@ -67,18 +70,22 @@ class Tally:
     offsets: NDArray[np.int64]
 
 
-def tally(lit: Lit, found: Found) -> Tally:
-    """Sum over the pixels of each object and cut its vignette."""
-    table = found.table
+def cut(lit: Lit, table: NDArray[np.int64]) -> tuple[UInt8Array, NDArray[np.int64]]:
+    """Cut the vignettes of objects: bytes, and the offsets of each one's first and of the end."""
     sizes = (table[:, BOTTOM] - table[:, TOP]) * (table[:, RIGHT] - table[:, LEFT])
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     vignettes = np.empty(offsets[-1], np.uint8)
     cut_vignettes(lit.pixels, lit.first_line, lit.flip, lit.scale, table, offsets, vignettes)
-    n = len(table)
+    return vignettes, offsets
+
+
+def tally(found: Found, vignettes: UInt8Array, offsets: NDArray[np.int64]) -> Tally:
+    """Sum over the pixels of each object."""
+    n = len(found.table)
     counts = np.zeros(n, COUNTS)
     shape, grey = np.zeros((n, 10)), np.zeros((n, 10))
-    count_outlines(table, found.runs, found.starts, counts)
-    sum_pixels(table, found.runs, found.starts, vignettes, offsets, counts, shape, grey)
+    count_outlines(found.table, found.runs, found.starts, counts)
+    sum_pixels(found.table, found.runs, found.starts, vignettes, offsets, counts, shape, grey)
     return Tally(counts, shape, grey, vignettes, offsets)
 
 
@@ -210,20 +217,27 @@ def sum_pixels(
     grey: NDArray[np.float64],
 ) -> None:
     """Sum powers of the positions and grey levels, and count the levels."""
-    levels = np.zeros(256, np.int64)
+    levels = np.zeros(256, np.int32)
+    seen = np.zeros(256, np.uint8)
     for o in range(len(table)):
         width = table[o, RIGHT] - table[o, LEFT]
         steps = step_count = np.int64(0)
+        lowest, highest = np.int64(255), np.int64(0)
         for k in range(starts[o], starts[o + 1]):
             y = runs[k, 0] - table[o, TOP]
             start, end = runs[k, 1] - table[o, LEFT], runs[k, 2] - table[o, LEFT]
             at = offsets[o] + y * width
             line = vignettes[at : at + width]
-            n = sx = sxx = sxxx = 0
+            sx = sxx = sxxx = np.int64(0)
             g0 = g1 = g2 = g3 = np.int64(0)
+            before = np.int64(line[start])
             for x in range(start, end):
                 level = np.int64(line[x])
                 levels[level] += 1
+                seen[level] = 1
+                steps += abs(level - before)
+                before = level
+                lowest, highest = min(lowest, level), max(highest, level)
                 xx = x * x
                 sx += x
                 sxx += xx
@@ -232,16 +246,15 @@ def sum_pixels(
                 g1 += level * x
                 g2 += level * xx
                 g3 += level * xx * x
-            n = end - start
-            _spread(shape[o], float(y), float(n), float(sx), float(sxx), float(sxxx))
+            if end < width:
+                steps += abs(np.int64(line[end]) - before)
+            step_count += min(end, width - 1) - start
+            _spread(shape[o], float(y), float(end - start), float(sx), float(sxx), float(sxxx))
             _spread(grey[o], float(y), float(g0), float(g1), float(g2), float(g3))
-            stop = min(end, width - 1)
-            for x in range(start, stop):
-                steps += abs(np.int64(line[x + 1]) - np.int64(line[x]))
-            step_count += stop - start
         counts[o].steps = steps
         counts[o].step_count = step_count
-        _count_levels(levels, counts[o], shape[o, 0], grey[o, 0])
+        counts[o].minimum, counts[o].maximum = lowest, highest
+        _count_levels(levels, seen, counts[o], shape[o, 0], grey[o, 0])
 
 
 @compiled
@@ -263,42 +276,45 @@ def _spread(
 
 @compiled
 def _count_levels(
-    levels: NDArray[np.int64],
+    levels: NDArray[np.int32],
+    seen: UInt8Array,
     row: Any,  # noqa: ANN401 - one of COUNTS
     n: float,
     total: float,
 ) -> None:
-    """Order statistics and central moments of grey levels; empties `levels` again."""
-    mean = total / n
-    below = 0
-    most = 0
-    lower = upper = -1
-    row.minimum = row.q25 = row.q50 = row.q75 = -1
+    """Order statistics and central moments of grey levels; empties `levels` and `seen` again.
+
+    The lowest and the highest level are known. Most of those between are not there: `seen` tells
+    eight of them at a time.
+    """
+    mean, pixels = total / n, np.int64(n)
+    words = seen.view(np.uint64)
+    below = most = mode = np.int64(0)
+    lower = q25 = q50 = q75 = np.int64(-1)
     second = third = fourth = 0.0
-    for level in range(256):
-        count = levels[level]
-        if count == 0:
-            continue
-        levels[level] = 0
-        if row.minimum < 0:
-            row.minimum = level
-        row.maximum = level
-        if count > most:
-            most, row.mode = count, level
-        below += count
-        if row.q25 < 0 and 4 * below > n:
-            row.q25 = level
-        if row.q50 < 0 and 2 * below > n:
-            row.q50 = level
-        if row.q75 < 0 and 4 * below > 3 * n:
-            row.q75 = level
-        if lower < 0 and 2 * below >= n:
-            lower = level
-        if upper < 0 and 2 * below > n:
-            upper = level
-        off = level - mean
-        second += count * off * off
-        third += count * off * off * off
-        fourth += count * off * off * off * off
-    row.median = 0.5 * (lower + upper)
+    for w in range(row.minimum // 8, row.maximum // 8 + 1):
+        word = words[w]
+        words[w] = np.uint64(0)
+        while word != np.uint64(0):
+            level = np.int64(8 * w) + np.int64(lowest_bit(word) >> np.uint64(3))
+            word &= word - np.uint64(1)
+            count = np.int64(levels[level])
+            levels[level] = 0
+            if count > most:
+                most, mode = count, level
+            below += count
+            if q25 < 0 and 4 * below > pixels:
+                q25 = level
+            if lower < 0 and 2 * below >= pixels:
+                lower = level
+            if q50 < 0 and 2 * below > pixels:
+                q50 = level
+            if q75 < 0 and 4 * below > 3 * pixels:
+                q75 = level
+            off = level - mean
+            second += count * off * off
+            third += count * off * off * off
+            fourth += count * off * off * off * off
+    row.mode, row.median = mode, 0.5 * (lower + q50)
+    row.q25, row.q50, row.q75 = q25, q50, q75
     row.second, row.third, row.fourth = second / n, third / n, fourth / n

@@ -77,7 +77,7 @@ def measure_vignettes(
         found, which = canvas.objects(settings)
         if len(which):
             lit = canvas.lit()
-            values, _ = features_of(lit, found, pixel_height, pixel_width, costly=costly)
+            values, *_ = features_of(lit, found, pixel_height, pixel_width, costly=costly)
             features[which + rows.start] = values
     return Measured(features, np.concatenate([g.ravel() for g in grey] or [np.empty(0, np.uint8)]))
 

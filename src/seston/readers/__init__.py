@@ -3,6 +3,7 @@
 A reader lists frames, decodes them and reads the environment; it never segments or writes.
 """
 
+from seston.readers.piece import Piece
 from seston.readers.reader import (
     About,
     FrameReader,
@@ -22,6 +23,7 @@ __all__ = [
     "FrameReader",
     "ParticleReader",
     "ParticleSample",
+    "Piece",
     "Reader",
     "VignetteReader",
     "instruments",

@@ -51,13 +51,16 @@ class Avi:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
+    """A chunk of a RIFF file: four letters, and where its data lie."""
+
     kind: bytes
     start: int  # of its data
     size: int
 
     @property
     def end(self) -> int:
+        """Where the next chunk begins."""
         return self.start + self.size + (self.size & 1)
 
 
@@ -80,8 +83,17 @@ def read_avi(path: Path) -> Avi:
 
 
 def _read(file: BinaryIO, size: int, path: Path) -> Avi:
-    head: _Header | None = None
-    complete = 0
+    head, lists = read_lists(file, size)
+    if head is None:
+        raise InputError("not an AVI file with a video stream", where=path)
+    complete = sum(_count(file, movi, size, head.stream) for movi in lists)
+    return Avi(head.height, head.width, max(head.claimed, complete), complete, head.rate, head.bits)
+
+
+def read_lists(file: BinaryIO, size: int) -> tuple[Header | None, list[Chunk]]:
+    """Header of the first video stream, and the lists that hold its frames."""
+    head: Header | None = None
+    lists: list[Chunk] = []
     for riff in _chunks(file, 0, size):
         if riff.kind != b"RIFF" or _kind_of_list(file, riff) not in (b"AVI ", b"AVIX"):
             break
@@ -90,15 +102,13 @@ def _read(file: BinaryIO, size: int, path: Path) -> Avi:
             if kind == b"hdrl" and head is None:
                 head = _header(file, chunk)
             elif kind == b"movi" and head is not None:
-                complete += _count(file, chunk, size, head.stream)
+                lists.append(chunk)
             if chunk.end >= riff.end:
                 break
-    if head is None:
-        raise InputError("not an AVI file with a video stream", where=path)
-    return Avi(head.height, head.width, max(head.claimed, complete), complete, head.rate, head.bits)
+    return head, lists
 
 
-def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[_Chunk]:
+def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[Chunk]:
     """Chunks one after the other; the last may reach beyond `stop` where the file was cut."""
     while start + 8 <= stop:
         file.seek(start)
@@ -106,27 +116,30 @@ def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[_Chunk]:
         if len(head) < 8:
             return
         kind, size = struct.unpack("<4sI", head)
-        chunk = _Chunk(kind, start + 8, size)
+        chunk = Chunk(kind, start + 8, size)
         yield chunk
         start = chunk.end
 
 
-def _kind_of_list(file: BinaryIO, chunk: _Chunk) -> bytes:
+def _kind_of_list(file: BinaryIO, chunk: Chunk) -> bytes:
     file.seek(chunk.start)
     return file.read(4)
 
 
 @dataclass(slots=True)
-class _Header:
+class Header:
+    """What the headers of a video stream say; `format` is its BITMAPINFOHEADER and palette."""
+
     stream: int
     height: int
     width: int
     claimed: int
     rate: float
     bits: int
+    format: bytes
 
 
-def _header(file: BinaryIO, chunk: _Chunk) -> _Header | None:
+def _header(file: BinaryIO, chunk: Chunk) -> Header | None:
     """Parse the list `hdrl`: the main header and the first video stream."""
     file.seek(chunk.start + 4)
     data = file.read(min(max(0, chunk.size - 4), _HEADER_BYTES))
@@ -144,16 +157,17 @@ def _header(file: BinaryIO, chunk: _Chunk) -> _Header | None:
     return None
 
 
-def _video(stream: int, frames: int, strh: bytes, strf: bytes) -> _Header:
+def _video(stream: int, frames: int, strh: bytes, strf: bytes) -> Header:
     scale, rate, _, length = struct.unpack_from("<4I", strh, 20)
     _, width, height, _, bits = struct.unpack_from("<IiiHH", strf, 0)
-    return _Header(
+    return Header(
         stream=stream,
         height=abs(height),  # negative: the top line comes first
         width=abs(width),
         claimed=max(frames, length),
         rate=rate / scale if rate and scale else float("nan"),
         bits=bits,
+        format=strf,
     )
 
 
@@ -165,18 +179,27 @@ def _in_memory(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + size + (size & 1)
 
 
-def _count(file: BinaryIO, movi: _Chunk, size: int, stream: int) -> int:
+def _count(file: BinaryIO, movi: Chunk, size: int, stream: int) -> int:
     """Whole frames of a stream in a list `movi`: from the index behind it, or chunk by chunk."""
-    names = (b"%02ddb" % stream, b"%02ddc" % stream)
+    names = _names(stream)
     if movi.size > 4 and movi.end <= size:
         behind = next(_chunks(file, movi.end, size), None)
         if behind is not None and behind.kind == b"idx1" and behind.end <= size:
             return _count_in_index(file, behind, movi, names)
+    return sum(1 for c in frames_in(file, movi, size, stream) if c.start + c.size <= size)
+
+
+def _names(stream: int) -> tuple[bytes, bytes]:
+    return b"%02ddb" % stream, b"%02ddc" % stream
+
+
+def frames_in(file: BinaryIO, movi: Chunk, size: int, stream: int) -> Iterator[Chunk]:
+    """Frames of a stream in a list `movi`, chunk by chunk; the last may be cut."""
     stop = size if movi.size <= 4 else min(size, movi.end)
-    return sum(1 for c in _frames(file, movi.start + 4, stop, names) if c.start + c.size <= size)
+    return _frames(file, movi.start + 4, stop, _names(stream))
 
 
-def _count_in_index(file: BinaryIO, index: _Chunk, movi: _Chunk, names: tuple[bytes, bytes]) -> int:
+def _count_in_index(file: BinaryIO, index: Chunk, movi: Chunk, names: tuple[bytes, bytes]) -> int:
     file.seek(index.start)
     data = file.read(min(index.size, _INDEX_BYTES))
     entries = np.frombuffer(data, _INDEX_ENTRY, count=len(data) // _INDEX_ENTRY.itemsize)
@@ -184,7 +207,7 @@ def _count_in_index(file: BinaryIO, index: _Chunk, movi: _Chunk, names: tuple[by
     return int(np.count_nonzero(np.isin(entries["id"], names) & inside))
 
 
-def _frames(file: BinaryIO, start: int, stop: int, names: tuple[bytes, bytes]) -> Iterator[_Chunk]:
+def _frames(file: BinaryIO, start: int, stop: int, names: tuple[bytes, bytes]) -> Iterator[Chunk]:
     for chunk in _chunks(file, start, stop):
         if chunk.kind in names:
             yield chunk

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import isiis_log, pictures, video
+from seston.readers import isiis_log, pictures, raw_avi, video
 from seston.readers.listing import Listed, list_line_scan
 from seston.readers.names import natural, time_in
+from seston.readers.piece import Piece
 from seston.readers.reader import FrameReader, files_below, none_found, register
 
 SUFFIXES = video.SUFFIXES | pictures.SUFFIXES
@@ -70,6 +71,15 @@ class Isiis(FrameReader):
         else:
             for _ in indices:
                 yield pictures.read_picture(file)
+
+    def fill(self, path: str, pieces: Sequence[Piece]) -> Iterator[None]:
+        """Read pieces of frames: where a video is not compressed, their bytes alone."""
+        file = self.deployment.path / path
+        plain = raw_avi.find_pixels(file) if file.suffix.lower() == ".avi" else None
+        if plain is None:
+            yield from super().fill(path, pieces)
+        else:
+            yield from raw_avi.fill(file, plain, pieces)
 
     def _look_into(self, path: Path) -> Listed:
         """Read the header of a file; what is wrong with it becomes its problem."""

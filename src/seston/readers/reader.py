@@ -21,6 +21,7 @@ from seston.ecology.particles import Calibration, Ecopart
 from seston.errors import ConfigError, InputError
 from seston.frame import UInt8Array, Vignette
 from seston.readers import logs
+from seston.readers.piece import Piece
 
 R = TypeVar("R", bound="type[Reader]")
 _READERS: dict[str, type[Reader]] = {}
@@ -171,6 +172,21 @@ class FrameReader(Reader):
         InputError
             A frame cannot be read: it is left out and counted.
         """
+
+    def fill(self, path: str, pieces: Sequence[Piece]) -> Iterator[None]:
+        """Read pieces of frames of one file, one with each step of the iterator.
+
+        A reader that finds the bytes of lines in the file has a faster way than to decode frames.
+
+        Raises
+        ------
+        InputError
+            A frame cannot be read, or has another shape than was listed.
+        """
+        pictures = self.read(path, [piece.index for piece in pieces])
+        for piece, picture in zip(pieces, pictures, strict=False):
+            piece.take(picture, path)
+            yield
 
     def background(self, path: str, index: int) -> UInt8Array | None:  # noqa: ARG002
         """Give the picture of a frame's background, where the files hold one (``given``).

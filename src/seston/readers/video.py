@@ -5,6 +5,7 @@ Grey levels are exact for grey, palette and RGB video in lossless codecs: nothin
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,11 +123,19 @@ def _wanted(
 ) -> Iterator[UInt8Array]:
     decoded: Iterator[tuple[int, VideoFrame]] = iter(())
     after = -1  # the last frame decoded; a jump must be found
+    if indices[0] and stream.codec_context.pix_fmt == "pal8":
+        _take_one(container.decode(stream))  # the palette comes with the first frame alone
     for wanted in indices:
         if wanted != after + 1 or after < 0:
             decoded = _decode_from(container, stream, int(wanted), path, back=wanted <= after)
         yield _grey(_find(decoded, int(wanted), path), path)
         after = int(wanted)
+
+
+def _take_one(frames: Iterator[VideoFrame]) -> None:
+    """Take one frame; if it is damaged, those that are wanted may not be."""
+    with contextlib.suppress(av.FFmpegError, ValueError):
+        next(frames, None)
 
 
 def _find(decoded: Iterator[tuple[int, VideoFrame]], wanted: int, path: Path) -> VideoFrame:
@@ -167,8 +176,7 @@ def _grey(frame: VideoFrame, path: Path) -> UInt8Array:
     if name in ("gray", "gray8"):
         plane = frame.planes[0]
         lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        pixels: UInt8Array = lines[: frame.height, : frame.width].copy()
-        return pixels
+        return lines[: frame.height, : frame.width]  # the plane stays as long as this array
     if any(depth in name for depth in _DEEP) and "yuv" not in name.replace("p10", ""):
         raise InputError(
             f"pixels of more than 8 bits ({name})",

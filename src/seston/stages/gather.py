@@ -185,7 +185,7 @@ def _finish_region(
         name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
     }
     values |= _taxa_of(group, rows, taxa)
-    with arrays.fast_codecs():
+    with arrays.fast_codecs(threads=1):
         for name, column in values.items():
             arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
     return stop - start

@@ -3,12 +3,13 @@
 A task owns whole frames. It reads the lines before and after them in the same scan (the halo),
 finds the objects that begin in its own lines, and leaves the others to its neighbours: the
 result is the same however a campaign is split. Memory of a worker: `LINES_PER_TASK` and two
-halos of lines, and what segmentation needs beside them (about as much again).
+halos of lines, held from task to task, and the objects in them; segmentation copies no lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from seston.config import Segmentation
 from seston.errors import InputError
 from seston.features import FEATURES
 from seston.frame import UInt8Array
-from seston.readers import FrameReader
+from seston.readers import FrameReader, Piece
 from seston.stages import manifest
 from seston.stages.found import Found, object_ids
 
@@ -41,7 +42,7 @@ class Task:
     Parameters
     ----------
     frames : DataFrame
-        Usable frames in order: the task's own, and those of the halo.
+        Usable frames in order: the task's own, and those of the halo (see `_trimmed`).
     own : tuple of int
         Numbers in the deployment [first, last) of the frames that the task owns.
     background : DataFrame or None
@@ -87,7 +88,21 @@ def _window(around: pd.DataFrame, own: pd.DataFrame, halo: int) -> pd.DataFrame:
     begin = int(own["first_line"].iloc[0]) - halo
     end = int((own["first_line"] + own["height"]).iloc[-1]) + halo
     near = (around["first_line"] + around["height"] > begin) & (around["first_line"] < end)
-    return around[near & around["scan"].isin(own["scan"].unique())]
+    return _trimmed(around[near & around["scan"].isin(own["scan"].unique())], begin, end)
+
+
+def _trimmed(frames: pd.DataFrame, begin: int, end: int) -> pd.DataFrame:
+    """Leave out the lines of frames that lie outside a window.
+
+    ``height`` and ``first_line`` tell what is left of a frame, ``skip`` the lines before it and
+    ``full_height`` its own height.
+    """
+    skip = (begin - frames["first_line"]).clip(lower=0)
+    stop = (frames["first_line"] + frames["height"]).clip(upper=end)
+    first = frames["first_line"] + skip
+    return frames.assign(
+        full_height=frames["height"], skip=skip, first_line=first, height=stop - first
+    )
 
 
 def _background_frames(
@@ -99,6 +114,7 @@ def _background_frames(
     size = settings.background_frames
     end = number // size * size + size
     frames: pd.DataFrame = around[around.index < end].tail(size)
+    frames = frames.assign(full_height=frames["height"], skip=0)
     return frames if len(frames) >= FEWEST_FOR_MEDIAN else None
 
 
@@ -113,7 +129,7 @@ def run_task(
     problems: dict[int, str] = {}
     parts = []
     for run in _continuous(task.frames):
-        lines, unread = _load(reader, run)
+        lines, unread = _load(reader, run, _reused)
         problems |= {n: p for n, p in unread.items() if n in numbers}
         for stretch, pixels in _readable(run, lines, unread):
             own = stretch.loc[task.own[0] : task.own[1] - 1]
@@ -138,7 +154,7 @@ def _background(
     if task.background is not None:
         pictures = []
         for run in _continuous(task.background):
-            lines, unread = _load(reader, run)
+            lines, unread = _load(reader, run, _new)
             pictures += [] if unread else [lines]
         same = [p for p in pictures if p.shape == pictures[0].shape]
         if len(same) >= FEWEST_FOR_MEDIAN:
@@ -170,43 +186,59 @@ def _continuous(frames: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield run
 
 
-def _load(reader: FrameReader, run: pd.DataFrame) -> tuple[UInt8Array, dict[int, str]]:
+def _load(reader: FrameReader, run: pd.DataFrame, room: Room) -> tuple[UInt8Array, dict[int, str]]:
     """Read the lines of continuous frames; say of each frame that cannot be read why."""
-    width = int(run["width"].iloc[0])
-    lines = np.empty((int(run["height"].sum()), width), np.uint8)
+    lines = room(int(run["height"].sum()), int(run["width"].iloc[0]))
     start = run["first_line"] - int(run["first_line"].iloc[0])
+    pieces = {
+        int(number): Piece(index, full, skip, lines[at : at + height])
+        for number, index, full, skip, at, height in zip(
+            run.index, run["index_in_file"].astype(int), run["full_height"].astype(int),
+            run["skip"].astype(int), start.astype(int), run["height"].astype(int), strict=True,
+        )
+    }  # fmt: skip
     unread: dict[int, str] = {}
     for path, frames in run.groupby("path", sort=False):
-        waiting = list(frames.index)
+        waiting = [int(number) for number in frames.index]
         while waiting:
-            waiting = _load_file(reader, str(path), frames.loc[waiting], start, lines, unread)
+            waiting = _load_file(reader, str(path), waiting, pieces, unread)
     return lines, unread
 
 
 def _load_file(
     reader: FrameReader,
     path: str,
-    frames: pd.DataFrame,
-    start: pd.Series[int],
-    lines: UInt8Array,
+    waiting: list[int],
+    pieces: Mapping[int, Piece],
     unread: dict[int, str],
 ) -> list[int]:
     """Read frames of one file up to the first that fails; give the numbers after it."""
-    waiting = list(frames.index)
+    done = 0
     try:
-        pictures = reader.read(path, [int(i) for i in frames["index_in_file"]])
-        for picture in pictures:
-            number = waiting[0]
-            target = lines[start[number] : start[number] + int(frames["height"][number])]
-            if picture.shape != target.shape:
-                raise InputError(f"is {picture.shape}, not {target.shape}", where=path)
-            target[:] = picture
-            waiting.pop(0)
+        for _ in reader.fill(path, [pieces[number] for number in waiting]):
+            done += 1
     except InputError as error:
-        unread[waiting.pop(0)] = error.what
-        return waiting
-    unread |= dict.fromkeys(waiting, "the file ends before this frame")
+        unread[waiting[done]] = error.what
+        return waiting[done + 1 :]
+    unread |= dict.fromkeys(waiting[done:], "the file ends before this frame")
     return []
+
+
+#: Gives an array (line, column) to read into.
+Room = Callable[[int, int], UInt8Array]
+_room = threading.local()
+
+
+def _new(lines: int, width: int) -> UInt8Array:
+    return np.empty((lines, width), np.uint8)
+
+
+def _reused(lines: int, width: int) -> UInt8Array:
+    """Give the same memory to task after task: the system hands out and clears none anew."""
+    held: UInt8Array = getattr(_room, "bytes", np.empty(0, np.uint8))
+    if held.size < lines * width:
+        held = _room.bytes = np.empty(lines * width, np.uint8)
+    return held[: lines * width].reshape(lines, width)
 
 
 def _readable(
@@ -226,7 +258,7 @@ def _levels(stretch: pd.DataFrame, own: pd.DataFrame, pixels: UInt8Array) -> lis
     start = (own["first_line"] - int(stretch["first_line"].iloc[0])).to_list()
     heights = own["height"].to_list()
     return [
-        float(np.median(pixels[s : s + h : LEVEL_STEP]))
+        image.median_level(pixels[s : s + h : LEVEL_STEP])
         for s, h in zip(start, heights, strict=True)
     ]
 

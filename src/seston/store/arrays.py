@@ -39,9 +39,22 @@ STORED_FILES = "stored_files"
 
 
 @contextmanager
-def fast_codecs() -> Iterator[None]:
-    """Read and write through the compiled codec pipeline while the block runs."""
-    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}):
+def fast_codecs(threads: int | None = None) -> Iterator[None]:
+    """Open arrays with the compiled codec pipeline while the block runs.
+
+    What counts is when an array is opened or created, not when it is read or written.
+
+    Parameters
+    ----------
+    threads : int, optional
+        All cores if absent, for reading. Whoever writes says 1: several put the chunks of a shard
+        in the order in which they end, and equal data would not give equal bytes.
+    """
+    settings = {
+        "codec_pipeline.path": "zarrs.ZarrsCodecPipeline",
+        "threading.max_workers": threads,
+    }
+    with zarr.config.set(settings):
         yield
 
 

@@ -60,7 +60,7 @@ def copy_region(target: Path, name: str, sources: list[Source], start: int, stop
     StoreError
         A shard holds fewer rows than its plan says.
     """
-    with fast_codecs():
+    with fast_codecs(threads=1):
         whole = zarr.open_group(target, mode="r+")[name]
         if not isinstance(whole, zarr.Array):
             raise StoreError(f"has no array {name!r}", where=target)

@@ -11,7 +11,9 @@ Layout of an objects store (Zarr v3)::
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -52,10 +54,16 @@ SEGMENTED = (
 
 #: Columns of objects whose source named them; absent where nothing did.
 SOURCE = ("source_id", "source_label", "source_status")
+#: Parts that wait to be written while the next ones are found.
+PARTS_WAITING = 8
 
 
 class ObjectWriter:
-    """Write objects part by part; memory stays at one Zarr shard of each column."""
+    """Write objects part by part, in a thread beside the one that brings them.
+
+    Memory stays at one Zarr shard of each column and `PARTS_WAITING` parts. A part that cannot be
+    written raises its error from a later call.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._group = zarr.open_group(folder, mode="w")
@@ -65,6 +73,8 @@ class ObjectWriter:
         }
         vignettes = self._group.create_group("vignettes")
         self._pixels = Appender(create(vignettes, OBJECTS["pixels"], (0,)))
+        self._thread = ThreadPoolExecutor(1, "objects")
+        self._waiting: deque[Future[None]] = deque()
         self._bytes = 0
         self.rows = 0
 
@@ -74,28 +84,40 @@ class ObjectWriter:
         ``vignette_start`` counts from the first byte of `pixels`, and is -1 where there is no
         vignette. Columns of `SOURCE` are there in all parts or in none.
         """
+        self._wait(PARTS_WAITING - 1)
         if SOURCE[0] in columns and SOURCE[0] not in self._columns:
             self._columns |= {n: Appender(create(self._group, OBJECTS[n], (0,))) for n in SOURCE}
-        with fast_codecs():
-            for name, appender in self._columns.items():
-                values = columns[name]
-                if name == "vignette_start":
-                    values = np.where(values < 0, -1, values + self._bytes)
-                appender.append(values)
-            self._pixels.append(pixels)
+        self._waiting.append(self._thread.submit(self._append, dict(columns), pixels, self._bytes))
         self._bytes += len(pixels)
         self.rows += len(columns["object_id"])
 
+    def _append(
+        self, columns: dict[str, NDArray[Any]], pixels: NDArray[np.uint8], start: int
+    ) -> None:
+        begin = columns["vignette_start"]
+        columns["vignette_start"] = np.where(begin < 0, -1, begin + start)
+        for name, appender in self._columns.items():
+            appender.append(columns[name])
+        self._pixels.append(pixels)
+
+    def _wait(self, most: int) -> None:
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
+
     def close(self, frames: Mapping[str, NDArray[Any]], attributes: Mapping[str, Any]) -> None:
         """Write what is held, the frame variables, the feature names and the attributes."""
-        with fast_codecs():
-            for appender in (*self._columns.values(), self._pixels):
-                appender.close()
+        self._wait(0)
+        with ThreadPoolExecutor(2) as pool:  # the two long ones at a time: pixels and features
+            list(pool.map(Appender.close, (self._pixels, *self._columns.values())))
         write_frames(self._group, frames)
         create_labels(self._group, OBJECTS["feature"], list(FEATURES))
         units = [feature.units for feature in FEATURES.values()]
         create_labels(self._group, OBJECTS["feature_units"], units)
         self._group.attrs.update(dict(attributes))
+
+    def stop(self) -> None:
+        """Let the thread end; what still waits is dropped."""
+        self._thread.shutdown(cancel_futures=True)
 
 
 def _rest(name: str) -> tuple[int, ...]:
@@ -119,7 +141,10 @@ def new_objects(path: Path) -> Iterator[tuple[Path, ObjectWriter]]:
     """Open a writer whose store appears at `path` only when the block ends well."""
     with new_folder(path) as draft:
         writer = ObjectWriter(draft)
-        yield draft, writer
+        try:
+            yield draft, writer
+        finally:
+            writer.stop()
         finish_store(draft)
 
 
@@ -171,9 +196,8 @@ def _absence_explained(path: Path) -> Iterator[None]:
 
 def read_column(group: zarr.Group, name: str, rows: slice | None = None) -> NDArray[Any]:
     """Read one column, or a range of its rows; times come as datetime64[ns]."""
-    array = _array(group, name)
     with fast_codecs(), damage_explained(place_of(group)):
-        values = np.asarray(array[rows if rows is not None else slice(None)])
+        values = np.asarray(_array(group, name)[rows if rows is not None else slice(None)])
     return values.view("datetime64[ns]") if OBJECTS[name].dtype.startswith("date") else values
 
 
@@ -253,7 +277,6 @@ def new_scores(
         create_labels(group, PROFILES["taxon"], list(taxa))
         writer = Appender(create(group, OBJECTS["scores"], (0, len(taxa))))
         yield writer
-        with fast_codecs():
-            writer.close()
+        writer.close()
         group.attrs.update(dict(attributes))
         finish_store(draft)
