@@ -13,7 +13,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
@@ -23,7 +23,7 @@ import numpy as np
 from skimage.measure import label, regionprops_table
 
 from seston.config import Segmentation
-from seston.features import FEATURES
+from seston.features import CHEAP, SETS
 from seston.image import find_objects, warm_up
 from seston.simulate import standard_frame
 
@@ -79,12 +79,12 @@ def by_opencv(frame: np.ndarray, settings: Segmentation) -> int:
     return int(np.count_nonzero(stats[1:, cv2.CC_STAT_AREA] >= small))
 
 
-def by_seston(frame: np.ndarray, settings: Segmentation, *, costly: bool = False) -> int:
+def by_seston(frame: np.ndarray, settings: Segmentation, *, names: Sequence[str] = CHEAP) -> int:
     """Everything: also hysteresis, faint objects and vignettes."""
     return len(
         find_objects(
             frame, owned=slice(0, len(frame)), settings=settings, pixel_height=PIXEL_HEIGHT,
-            pixel_width=PIXEL_WIDTH, costly=costly,
+            pixel_width=PIXEL_WIDTH, names=names,
         )
     )  # fmt: skip
 
@@ -99,13 +99,13 @@ def main() -> None:
     times = 3 if quick else 7
     objects = {
         "seston": by_seston(frame, settings),
-        "seston, costly too": by_seston(frame, settings, costly=True),
+        "seston, costly too": by_seston(frame, settings, names=SETS["all"]),
         "scikit-image": by_scikit_image(frame, settings),
         "OpenCV, no features": by_opencv(frame, settings),
     }
     seconds = {
         "seston": best(lambda: by_seston(frame, settings), times),
-        "seston, costly too": best(lambda: by_seston(frame, settings, costly=True), times),
+        "seston, costly too": best(lambda: by_seston(frame, settings, names=SETS["all"]), times),
         "scikit-image": best(lambda: by_scikit_image(frame, settings), 1 if quick else 2),
         "OpenCV, no features": best(lambda: by_opencv(frame, settings), times),
     }
@@ -116,9 +116,9 @@ def main() -> None:
         speed = frame.size / taken / 1e6
         print(f"{name:22}{objects[name]:>9,}{taken * 1e3:>10.1f}{speed:>10,.0f}"
               f"{speed / REAL_TIME:>13.2f}")  # fmt: skip
-    cheap = sum(not f.costly for f in FEATURES.values())
+    cheap = len(CHEAP)
     share = copy / seconds["seston"]
-    print(f"{cheap} features in the first set, {len(FEATURES)} in both")
+    print(f"{cheap} features in the first set, {len(SETS['all'])} in both")
     print(f"a copy of the frame takes {copy * 1e3:.1f} ms: {share:.1%} of the bandwidth of memory")
     real = frame.size / seconds["seston"] / 1e6 / REAL_TIME
     print(json.dumps({

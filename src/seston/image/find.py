@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seston.config import Segmentation
-from seston.features import FEATURES
+from seston.features import CHEAP, SETS, groups_of
 from seston.frame import UInt8Array
+from seston.image import whoi
 from seston.image.correct import Lit, light_of_corrected, light_scan, light_still
 from seston.image.costly import measure_costly
 from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
@@ -17,6 +19,7 @@ from seston.image.measure import measure
 from seston.image.objects import Objects
 from seston.image.segment import Found, longest, mask_runs, select
 from seston.image.tally import Tally, tally
+from seston.image.uvp6 import measure_uvp6
 
 
 def halo(settings: Segmentation, pixel_height: float) -> int:
@@ -50,7 +53,7 @@ def find_objects(
     pixel_height: float,
     pixel_width: float,
     background: UInt8Array | None = None,
-    costly: bool = False,
+    names: Sequence[str] = CHEAP,
     first_line: int = 0,
 ) -> Objects:
     """Find and measure the objects whose first pixel lies in the owned lines.
@@ -67,8 +70,8 @@ def find_objects(
         Size of a pixel across lines and along a line.
     background : array (line, column), uint8, optional
         Median of the frames around; needed where settings.background is ``neighbours``.
-    costly : bool
-        Measure the costly features too.
+    names : sequence of str
+        Features to measure.
     first_line : int
         Line of ``lines[0]`` in the deployment.
 
@@ -87,7 +90,7 @@ def find_objects(
     lit = _light(lines, background, settings, first_line)
     runs = mask_runs(lit, settings, pixel_height, pixel_width)
     found = select(lit, runs, owned, settings, pixel_height, pixel_width)
-    features, sums = features_of(lit, found, pixel_height, pixel_width, costly=costly)
+    features, sums = features_of(lit, found, pixel_height, pixel_width, names)
     table = found.table
     return Objects(
         line=table[:, TOP] + first_line,
@@ -96,6 +99,7 @@ def find_objects(
         left=table[:, LEFT].copy(),
         bottom=table[:, BOTTOM] + first_line,
         right=table[:, RIGHT].copy(),
+        names=tuple(names),
         features=features,
         vignette_bytes=sums.vignettes,
         vignette_offsets=sums.offsets,
@@ -108,22 +112,27 @@ def find_objects(
 
 
 def features_of(
-    lit: Lit, found: Found, pixel_height: float, pixel_width: float, *, costly: bool
+    lit: Lit, found: Found, pixel_height: float, pixel_width: float, names: Sequence[str]
 ) -> tuple[NDArray[np.float32], Tally]:
     """Measure objects that were found.
 
     Returns
     -------
     array (object, feature), float32
-        In the order of `seston.features.FEATURES`; NaN for costly ones that nobody asked for.
+        In the order of `names`.
     Tally
         The sums that they were made of, and the vignettes.
     """
     sums = tally(lit, found)
     columns = measure(found.table, sums, pixel_height, pixel_width)
-    if costly:
+    groups = groups_of(names)
+    if "costly" in groups:
         columns |= measure_costly(found, sums, columns, pixel_height, pixel_width)
-    return _in_order(columns, len(found.table)), sums
+    if "uvp6" in groups:
+        columns |= measure_uvp6(found, sums.vignettes, sums.offsets)
+    if "whoi" in groups:
+        columns |= whoi.measure_found(found)
+    return _in_order(columns, names, len(found.table)), sums
 
 
 def _checked(
@@ -146,11 +155,12 @@ def _light(
     return light_still(lines, background, settings)
 
 
-def _in_order(columns: dict[str, NDArray[np.float64]], n: int) -> NDArray[np.float32]:
-    features = np.full((n, len(FEATURES)), np.nan, np.float32)
-    for i, name in enumerate(FEATURES):
-        if name in columns:
-            features[:, i] = columns[name]
+def _in_order(
+    columns: dict[str, NDArray[np.float64]], names: Sequence[str], n: int
+) -> NDArray[np.float32]:
+    features = np.empty((n, len(names)), np.float32)
+    for i, name in enumerate(names):
+        features[:, i] = columns[name]
     return features
 
 
@@ -176,5 +186,5 @@ def warm_up() -> None:
                 settings=changed,
                 pixel_height=0.1,
                 pixel_width=0.1,
-                costly=True,
+                names=(*SETS["all"], *SETS["uvp6"]),
             )

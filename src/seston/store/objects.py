@@ -55,10 +55,13 @@ SOURCE = ("source_id", "source_label", "source_status")
 class ObjectWriter:
     """Write objects part by part; memory stays at one Zarr shard of each column."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._names = list(names)
         self._group = zarr.open_group(folder, mode="w")
         self._columns = {
-            name: Appender(create(self._group, OBJECTS[name], (0, *_rest(name))))
+            name: Appender(
+                create(self._group, OBJECTS[name], (0, len(names)) if name == "features" else (0,))
+            )
             for name in SEGMENTED
         }
         vignettes = self._group.create_group("vignettes")
@@ -90,14 +93,10 @@ class ObjectWriter:
             for appender in (*self._columns.values(), self._pixels):
                 appender.close()
         write_frames(self._group, frames)
-        create_labels(self._group, OBJECTS["feature"], list(FEATURES))
-        units = [feature.units for feature in FEATURES.values()]
+        create_labels(self._group, OBJECTS["feature"], self._names)
+        units = [FEATURES[name].units for name in self._names]
         create_labels(self._group, OBJECTS["feature_units"], units)
         self._group.attrs.update(dict(attributes))
-
-
-def _rest(name: str) -> tuple[int, ...]:
-    return (len(FEATURES),) if name == "features" else ()
 
 
 def write_frames(group: zarr.Group, frames: Mapping[str, NDArray[Any]]) -> None:
@@ -113,10 +112,13 @@ def write_frames(group: zarr.Group, frames: Mapping[str, NDArray[Any]]) -> None:
 
 
 @contextmanager
-def new_objects(path: Path) -> Iterator[tuple[Path, ObjectWriter]]:
-    """Open a writer whose store appears at `path` only when the block ends well."""
+def new_objects(path: Path, names: Sequence[str]) -> Iterator[tuple[Path, ObjectWriter]]:
+    """Open a writer of objects with these features.
+
+    The store appears at `path` only when the block ends well.
+    """
     with new_folder(path) as draft:
-        writer = ObjectWriter(draft)
+        writer = ObjectWriter(draft, names)
         yield draft, writer
         consolidate(draft)
 
@@ -180,9 +182,22 @@ def read_labels(group: zarr.Group, name: str) -> list[str]:
 
 
 def read_feature(group: zarr.Group, name: str, rows: slice) -> NDArray[np.float32]:
-    """Read one feature of a range of objects, in the units of the registry."""
+    """Read one feature of a range of objects, in the units of the registry.
+
+    Raises
+    ------
+    StoreError
+        The dataset does not have this feature: it was not chosen.
+    """
+    names = read_labels(group, "feature")
+    if name not in names:
+        raise StoreError(
+            f"has no feature {name!r}",
+            where=str(group.store_path),
+            cure="Choose a set that has it with `features` in config.yaml, and run again.",
+        )
     values = read_column(group, "features", rows)
-    return np.ascontiguousarray(values[:, list(FEATURES).index(name)])
+    return np.ascontiguousarray(values[:, names.index(name)])
 
 
 def read_vignettes(path: Path | zarr.Group, rows: slice | Sequence[int]) -> list[NDArray[np.uint8]]:
