@@ -165,14 +165,14 @@ tables of EcoTaxa (written by 7.24) where that can be told without the pictures;
 run beside seston on the same scan. Objects of old tables keep the faults that are told here:
 compute ratios and diameters from `area`, `perim.` and `feret` again.
 """
-#: What finding and measuring takes with a set, beside the fast one: `benchmarks/segment.py` and
-#: `benchmarks/sets.py` on the standard frame, and the vignettes of a real IFCB bin; one core.
+#: What finding and measuring takes with a set: ratios on the standard frame (the second one is
+#: `costly_over_fast` of benchmarks/segment.py), times on real IFCB pictures; one core.
 COSTS = {
-    "fast": "1: all times are with this one",
-    "all": "six to ten times as long (`costly_over_fast` of `benchmarks/segment.py`)",
-    "zooprocess": "as all: most of them are costly ones",
-    "uvp6": "about twice as long",
-    "whoi": "15 to 400 ms an object, by the size of its picture: some thousand times as long",
+    "fast": "the shortest time",
+    "all": "six to ten times as long as fast",
+    "zooprocess": "as long as all: many of them are costly",
+    "uvp6": "half as long again as fast",
+    "whoi": "15 to 400 ms an object more, by the size of its picture: thousands of times as long",
 }
 _SAID = {
     "fast": "the cheap majority of ours",
