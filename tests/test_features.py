@@ -97,7 +97,7 @@ def test_a_dataset_holds_what_was_chosen_and_what_profiles_need(tmp_path: Path):
     assert area[4] == 2.0  # of the source's table: there is no picture
     assert np.isnan(pixels[4])
     assert np.isfinite(profiles["biovolume"]).any()
-    with pytest.raises(StoreError, match=r"has no feature 'intensity_mean'.*`features`"):
+    with pytest.raises(StoreError, match=r"(?s)has no feature 'intensity_mean'.*`features`"):
         read_feature(group, "intensity_mean", slice(0, 5))
 
 
