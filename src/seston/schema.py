@@ -106,6 +106,9 @@ array `features` (object, feature). Look a feature up by its name in the labels 
 units are in `feature_units`. Profiles and size spectra are made of two that are always there:
 {always}.
 All shards of a campaign have the same features; another choice measures them again.
+
+Of an object without a picture, what its source's own table tells is taken where it is chosen, and
+the rest is NaN: for tables of ZooProcess or EcoTaxa choose `[fast, zooprocess]`.
 """
 _OURS_HEAD = """
 ## Sets fast and all, in millimetres
