@@ -16,7 +16,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
@@ -26,7 +26,7 @@ import numpy as np
 from skimage.measure import label, regionprops_table
 
 from seston.config import Segmentation
-from seston.features import FEATURES
+from seston.features import CHEAP, SETS
 from seston.image import find_objects, warm_up
 from seston.simulate import standard_frame
 
@@ -150,12 +150,12 @@ def _moments(sums: list[float]) -> dict[str, float]:
     }
 
 
-def by_seston(frame: np.ndarray, settings: Segmentation, *, costly: bool = False) -> int:
+def by_seston(frame: np.ndarray, settings: Segmentation, *, names: Sequence[str] = CHEAP) -> int:
     """Everything: also hysteresis, faint objects and vignettes."""
     return len(
         find_objects(
             frame, owned=slice(0, len(frame)), settings=settings, pixel_height=PIXEL_HEIGHT,
-            pixel_width=PIXEL_WIDTH, costly=costly,
+            pixel_width=PIXEL_WIDTH, names=names,
         )
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def main() -> None:
     times = 5 if quick else 15
     ways = {
         "seston": (lambda: by_seston(frame, settings), times),
-        "seston, costly too": (lambda: by_seston(frame, settings, costly=True), times),
+        "seston, costly too": (lambda: by_seston(frame, settings, names=SETS["all"]), times),
         "seston, noisy frame": (lambda: by_seston(noisy, all_of_them), times),
         "scikit-image": (lambda: by_scikit_image(frame, settings), 1 if quick else 2),
         "OpenCV, no features": (lambda: by_opencv(frame, settings), times),
@@ -188,10 +188,10 @@ def main() -> None:
     for name, taken in seconds.items():
         print(f"{name:22}{objects[name]:>9,}{taken * 1e3:>10.1f}{speed[name]:>10,.0f}"
               f"{speed[name] / REAL_TIME:>13.2f}")  # fmt: skip
-    cheap = sum(not f.costly for f in FEATURES.values())
+    cheap = len(CHEAP)
     share = copy / seconds["seston"]
     rate = objects["seston, noisy frame"] / seconds["seston, noisy frame"]
-    print(f"{cheap} features in the first set, {len(FEATURES)} in both")
+    print(f"{cheap} features in the first set, {len(SETS['all'])} in both")
     print(f"noisy frame: {rate:,.0f} objects/s")
     print(f"a copy of the frame takes {copy * 1e3:.1f} ms: {share:.1%} of the bandwidth of memory")
     ours = seconds["seston"]

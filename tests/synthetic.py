@@ -264,11 +264,12 @@ def write_objects(
     labels : tuple of str
         Names of the taxa, in the order of `TAXA`.
     """
+    from seston.features import CHEAP
     from seston.store import new_objects
 
     rng = np.random.default_rng(seed)
     taxon, columns, pixels, table = _objects(n_objects, n_frames, positions, rng)
-    with new_objects(path) as (draft, writer):
+    with new_objects(path, CHEAP) as (draft, writer):
         writer.append(columns, pixels)
         writer.close(table, {"title": "A campaign that never was"})
         _write_rest(draft, columns, table, taxon, labels if named else (), rng)
@@ -324,11 +325,11 @@ def _drawing(taxon: int, diameter: float, rng: np.random.Generator) -> np.ndarra
 
 
 def _features(diameter: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    from seston.features import FEATURES
+    from seston.features import CHEAP
 
-    columns = rng.lognormal(0, 0.4, (len(diameter), len(FEATURES)))
+    columns = rng.lognormal(0, 0.4, (len(diameter), len(CHEAP)))
     known = {"equivalent_diameter_area": diameter, "area": np.pi / 4 * diameter**2}
-    for place, name in enumerate(FEATURES):
+    for place, name in enumerate(CHEAP):
         if name in known:
             columns[:, place] = known[name]
     return columns.astype(np.float32)

@@ -11,12 +11,11 @@ import pytest
 import xarray as xr
 
 import campaigns
-from seston.features import FEATURES
 from seston.frame import Vignette
 from seston.readers import VignetteReader, register
 from seston.readers import reader as register_room
 from seston.readers.listing import finish
-from seston.store import open_group, read_vignettes
+from seston.store import open_group, read_feature, read_vignettes
 
 PIXEL_MM = 0.01
 #: sample, label, status, radius in pixels; 0: the table tells an area, and there is no picture.
@@ -108,8 +107,8 @@ def test_every_object_is_there_with_its_place_name_and_label(found):
 
 
 def test_areas_are_those_of_the_discs_and_of_the_table(found):
-    _, objects, _ = found
-    area = objects["features"].to_numpy()[:, list(FEATURES).index("area")]
+    campaign, _, _ = found
+    area = read_feature(open_group(campaign.objects), "area", slice(0, 5))
     radii = np.array([r for *_, r in OBJECTS])
     discs = [np.count_nonzero(np.hypot(*np.mgrid[-r : r + 1, -r : r + 1]) <= r) for r in radii[:4]]
     np.testing.assert_allclose(area[:4], np.array(discs) * PIXEL_MM**2, rtol=1e-6)

@@ -15,6 +15,7 @@ import seston
 from seston import config as cfg
 from seston.deployments import load_deployments
 from seston.errors import ConfigError
+from seston.features import names_of
 from seston.readers import ParticleReader, Reader, instruments, open_deployment
 
 
@@ -139,7 +140,7 @@ class Campaign:
             self.instrument(shard.deployment),
             shard.deployment,
             self.config.ingest,
-            self.config.features,
+            ",".join(names_of(self.config.features)),
             self.deployment_index(shard.deployment.deployment),
             *_stamps(shard.deployment.path / f for s in around for f in s.files),
             *_stamps(self.reader(shard.deployment).environment_files()),

@@ -28,6 +28,16 @@ from seston.errors import ConfigError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+#: Sets of features, as in `seston.features.SETS`, and as they are written: a list, or one word.
+FeatureSet = Literal["fast", "all", "zooprocess", "uvp6", "whoi"]
+FeatureSets = Annotated[
+    tuple[FeatureSet, ...],
+    Field(min_length=1),
+    BeforeValidator(
+        lambda value: [value] if isinstance(value, str) else value,
+        json_schema_input_type=FeatureSet | tuple[FeatureSet, ...],
+    ),
+]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=80)]
 
 
@@ -288,8 +298,11 @@ class Config(Strict):
     instruments: dict[Name, Instrument] = Field(
         default_factory=dict, description="changes to the presets of instruments, by name"
     )
-    features: Literal["fast", "all"] = Field(
-        "fast", description="fast: the cheap majority; all: the costly ones too"
+    features: FeatureSets = Field(
+        ("fast",),
+        description="sets of features to store, one or a list: fast (the cheap majority), all (the "
+        "costly ones too), zooprocess (those of its columns), uvp6 (the 55 measured on board), "
+        "whoi (the 30 of IFCB version 4; slow); see docs/features.md",
     )
     classification: Classification | None = Field(
         None, description="absent: objects are found and measured, not named"

@@ -1,14 +1,22 @@
-"""Every number that is measured on an object: name, units and meaning, said once.
+"""Every number that can be measured on an object: name, units and meaning, said once.
 
-The order of the registry is the order of the ``feature`` dimension of the objects dataset.
-`seston.zooprocess` says what each column of ZooProcess is in these.
+`SETS` names those that belong together; the configuration chooses among them. The chosen ones are
+the ``feature`` dimension of the objects dataset, in the order of the registry; who reads it looks
+names up there. `seston.zooprocess` says what each column of ZooProcess is in these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
+
+from seston.zooprocess import COLUMNS
+
+#: What is measured together: `fast` from sums over runs, `costly` on a picture of the object,
+#: `uvp6` and `whoi` as the instruments' own software has it, in pixels.
+Group = Literal["fast", "costly", "uvp6", "whoi"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +28,17 @@ class Feature:
     name : str
         scikit-image's name where it has one.
     units : str
-        UDUNITS string; ``"1"`` for ratios and grey levels.
+        UDUNITS string; ``"1"`` for ratios and grey levels; ``px`` and its powers for pixels.
     long_name : str
         What it is.
-    costly : bool
-        True where it is measured only on request.
+    group : str
+        With which others it is measured.
     """
 
     name: str
     units: str
     long_name: str
-    costly: bool = False
+    group: Group = "fast"
 
 
 def _register(features: Iterable[Feature]) -> Mapping[str, Feature]:
@@ -47,11 +55,107 @@ def _f(name: str, units: str, long_name: str) -> Feature:
 
 
 def _c(name: str, units: str, long_name: str) -> Feature:
-    return Feature(name=name, units=units, long_name=long_name, costly=True)
+    return Feature(name=name, units=units, long_name=long_name, group="costly")
 
 
 def _hu(name: str, of: str) -> list[Feature]:
     return [_f(f"{name}-{i}", "1", f"Hu's invariant {i + 1} of {of}") for i in range(7)]
+
+
+_UVP6_SIZES = (
+    ("area", "px2", "pixels of the object"),
+    ("width", "px", "width of the bounding box"),
+    ("height", "px", "height of the bounding box"),
+)
+_UVP6_LEVELS = (
+    ("mean", "1", "mean grey level"),
+    ("stddev", "1", "standard deviation of grey levels (of the population)"),
+    ("mode", "1", "most frequent grey level, the lowest of equals"),
+    ("min", "1", "lowest grey level"),
+    ("max", "1", "highest grey level"),
+)
+_UVP6_PLACES = (
+    ("x", "px", "centre of area, from the centre of the left column"),
+    ("y", "px", "centre of area, from the centre of the top line"),
+    ("xm", "px", "centre of grey, from the centre of the left column"),
+    ("ym", "px", "centre of grey, from the centre of the top line"),
+    ("major", "px", "major axis of the ellipse of the same second moments"),
+    ("minor", "px", "minor axis of that ellipse"),
+    ("angle", "rad", "angle from the lines to the major axis, clockwise"),
+    ("eccentricity", "1", "eccentricity of that ellipse"),
+)
+_UVP6_RATIOS = (
+    ("intden", "1", "sum of grey levels"),
+    ("median", "1", "first level with more than half of the pixels at or below"),
+    ("histcum1", "1", "first level with more than a quarter of the pixels at or below"),
+    ("histcum3", "1", "first level with more than three quarters of the pixels at or below"),
+    ("esd", "px", "diameter of a disc of the same area"),
+    ("range", "1", "highest less lowest grey level"),
+    ("meanpos", "1", "(mean - min) / range, 0 where the range is"),
+    ("cv", "percent", "standard deviation over mean of grey levels"),
+    ("sr", "percent", "standard deviation over range of grey levels, 0 where the range is"),
+    ("bbox_area", "px2", "area of the bounding box"),
+    ("extent", "1", "area over area of the bounding box"),
+)
+
+
+def _uvp6() -> list[Feature]:
+    """Give the 55 features that a UVP6 measures on board, in its order."""
+    rows = [*_UVP6_SIZES, *_UVP6_LEVELS, *_UVP6_PLACES, *_UVP6_RATIOS]
+    for prefix, of in (("", "the shape"), ("gray_", "the grey levels")):
+        for p, q in ((2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3)):
+            name = f"{prefix}central_moment-{p}-{q}"
+            rows.append((name, f"px{2 + p + q}", f"central moment x{p} y{q} of {of}"))
+        rows += [
+            (f"{prefix}hu_moment-{i}", "1", f"Hu's invariant {i} of {of}, x before y")
+            for i in range(1, 8)
+        ]
+    return [
+        Feature(name=f"uvp6_{name}", units=units, long_name=said, group="uvp6")
+        for name, units, said in rows
+    ]
+
+
+_WHOI = (
+    ("Area", "px2", "pixels of the largest blob"),
+    ("Biovolume", "px3", "volume by distance map or solid of revolution (Moberg & Sosik 2012)"),
+    ("BoundingBox_xwidth", "px", "width of the bounding box"),
+    ("BoundingBox_ywidth", "px", "height of the bounding box"),
+    ("ConvexArea", "px2", "area of the convex hull of the outline's pixels"),
+    ("ConvexPerimeter", "px", "perimeter of that hull"),
+    ("Eccentricity", "1", "eccentricity of the ellipse of the same second moments"),
+    ("EquivDiameter", "px", "diameter of a disc of the same area"),
+    ("Extent", "1", "area over area of the bounding box"),
+    ("MajorAxisLength", "px", "major axis of the ellipse of the same second moments"),
+    ("MinorAxisLength", "px", "minor axis of that ellipse"),
+    ("Orientation", "degree", "angle from the lines to the major axis, counter-clockwise"),
+    ("Perimeter", "px", "perimeter after Benkrid"),
+    ("RepresentativeWidth", "px", "representative width, of the biovolume"),
+    ("Solidity", "1", "area over area of the convex hull"),
+    ("SurfaceArea", "px2", "surface, of the biovolume"),
+    ("maxFeretDiameter", "px", "longest distance between two parallel tangents"),
+    ("minFeretDiameter", "px", "shortest distance between two parallel tangents"),
+    ("numBlobs", "1", "blobs in the picture"),
+    ("summedArea", "px2", "sum of Area over all blobs"),
+    ("summedBiovolume", "px3", "sum of Biovolume over all blobs"),
+    ("summedConvexArea", "px2", "sum of ConvexArea over all blobs"),
+    ("summedConvexPerimeter", "px", "sum of ConvexPerimeter over all blobs"),
+    ("summedMajorAxisLength", "px", "sum of MajorAxisLength over all blobs"),
+    ("summedMinorAxisLength", "px", "sum of MinorAxisLength over all blobs"),
+    ("summedPerimeter", "px", "sum of Perimeter over all blobs"),
+    ("summedSurfaceArea", "px2", "sum of SurfaceArea over all blobs"),
+    ("Area_over_PerimeterSquared", "1", "Area over the square of Perimeter"),
+    ("Area_over_Perimeter", "px", "Area over Perimeter"),
+    ("summedConvexPerimeter_over_Perimeter", "1", "summedConvexPerimeter over summedPerimeter"),
+)
+
+
+def _whoi() -> list[Feature]:
+    """Give the 30 features of version 4 of the IFCB software of WHOI, in its order."""
+    return [
+        Feature(name=f"whoi_{name}", units=units, long_name=said, group="whoi")
+        for name, units, said in _WHOI
+    ]
 
 
 #: Grey levels are corrected ones: dark objects on a background of 240. "Pixels" are those of the
@@ -163,8 +267,51 @@ FEATURES: Mapping[str, Feature] = _register(
             "mm",
             "centre of grey to the power of 5, from the left column",
         ),
+        # ------------------------------------------- as the instruments' own
+        *_uvp6(),
+        *_whoi(),
     ]
 )
 
-#: Features that are always measured.
-CHEAP: tuple[str, ...] = tuple(name for name, f in FEATURES.items() if not f.costly)
+
+def _of(*groups: Group) -> tuple[str, ...]:
+    return tuple(name for name, feature in FEATURES.items() if feature.group in groups)
+
+
+#: The cheap majority: measured on every object, stored where it is chosen.
+CHEAP: tuple[str, ...] = _of("fast")
+#: Stored whatever is chosen: profiles and size spectra are made of these.
+ALWAYS: tuple[str, ...] = ("area", "equivalent_diameter_area")
+
+#: Sets that the configuration can choose, by name.
+SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "fast": CHEAP,
+        "all": _of("fast", "costly"),
+        "zooprocess": tuple({c.ours: None for c in COLUMNS.values() if c.ours in FEATURES}),
+        "uvp6": _of("uvp6"),
+        "whoi": _of("whoi"),
+    }
+)
+
+
+def names_of(sets: Iterable[str]) -> tuple[str, ...]:
+    """Give the features of some sets and those that are always stored, each once.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the registry, whatever the order of the sets.
+
+    Raises
+    ------
+    KeyError
+        There is no such set.
+    """
+    chosen = {*ALWAYS, *(name for one in sets for name in SETS[one])}
+    return tuple(name for name in FEATURES if name in chosen)
+
+
+def groups_of(names: Collection[str]) -> set[Group]:
+    """Give the groups to which some features belong: what has to be measured for them."""
+    return {FEATURES[name].group for name in names}

@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.measure import label, regionprops
 from skimage.morphology import convex_hull_image
 
-from seston.features import FEATURES
+from seston.features import FEATURES, SETS
 from seston.image import costly, interior, outline
 
 from .test_measure import found, pictures, regions
@@ -25,7 +25,7 @@ def measured(mask, height=1.0, width=1.0) -> dict[str, float]:
     """Costly features of one shape."""
     water = 10 * len(mask)  # lines of it: the mean of a column is not the object's own level
     picture = np.where(np.pad(mask, ((water, water), (1, 1))), 100, 240).astype(np.uint8)
-    objects = found(picture, height, width, costly=True)
+    objects = found(picture, height, width, names=SETS["all"])
     assert len(objects) == 1
     return {name: float(objects.feature(name)[0]) for name in costly.NAMES}
 
@@ -33,7 +33,7 @@ def measured(mask, height=1.0, width=1.0) -> dict[str, float]:
 @settings(max_examples=25, deadline=None)
 @given(pictures)
 def test_they_are_those_of_scikit_image(picture):
-    objects = found(picture, costly=True)
+    objects = found(picture, names=SETS["all"])
     for i, region in enumerate(regions(picture)):
         for name in ("perimeter", "area_convex", "solidity", "feret_diameter_max"):
             if name == "feret_diameter_max" and region.area < 2:
@@ -45,7 +45,7 @@ def test_they_are_those_of_scikit_image(picture):
 @settings(max_examples=15, deadline=None)
 @given(pictures)
 def test_they_follow_the_size_of_the_pixel(picture):
-    one, large = found(picture, costly=True), found(picture, 0.1, 0.1, costly=True)
+    one, large = found(picture, names=SETS["all"]), found(picture, 0.1, 0.1, names=SETS["all"])
     for name in costly.NAMES:
         power = {"1": 0, "mm": 1, "mm2": 2}[FEATURES[name].units]
         if name.startswith(("symmetry", "thickness_ratio")):
@@ -59,7 +59,7 @@ def test_they_follow_the_size_of_the_pixel(picture):
 @given(pictures)
 def test_the_thickness_is_that_of_the_distance_transform(picture):
     height, width = 1.4, 1.0
-    objects = found(picture, height, width, costly=True)
+    objects = found(picture, height, width, names=SETS["all"])
     for i, region in enumerate(regions(picture)):
         distance = ndimage.distance_transform_edt(np.pad(region.image, 1), sampling=(height, width))
         expected = 2 * distance.max() - np.sqrt(height * width)

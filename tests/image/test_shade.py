@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from seston.features import FEATURES
+from seston.features import SETS
 
 from .test_measure import LIMIT, found, pictures, regions
 
@@ -58,19 +58,19 @@ def framed(mask, levels) -> np.ndarray:
 
 
 def measured(mask, levels=100, spacing=(1.0, 1.0)) -> dict[str, float]:
-    objects = found(framed(mask, levels), *spacing, costly=True)
+    objects = found(framed(mask, levels), *spacing, names=SETS["all"])
     assert len(objects) == 1
-    return {name: float(objects.feature(name)[0]) for name in FEATURES}
+    return {name: float(objects.feature(name)[0]) for name in SETS["all"]}
 
 
 def each(picture, spacing=(1.0, 1.0)):
     """Mask, levels and features of each object of a picture."""
-    objects = found(picture, *spacing, costly=True)
+    objects = found(picture, *spacing, names=SETS["all"])
     for i, region in enumerate(regions(picture, spacing)):
         yield (
             region.image,
             picture[region.slice].astype(int),
-            {name: float(objects.feature(name)[i]) for name in FEATURES},
+            {name: float(objects.feature(name)[i]) for name in SETS["all"]},
         )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from seston.config import Segmentation
+from seston.features import CHEAP, SETS
 from seston.image import Objects, find_objects, halo
 
 PIXEL = {"pixel_height": 0.1, "pixel_width": 0.08}
@@ -40,7 +41,7 @@ def make_scan(seed: int, lines: int = 6000, width: int = 150) -> np.ndarray:
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
-def find_in_parts(scan, cuts, first_line, settings_=SETTINGS, costly=False) -> list[Objects]:
+def find_in_parts(scan, cuts, first_line, settings_=SETTINGS, names=CHEAP) -> list[Objects]:
     around = halo(settings_, PIXEL["pixel_height"])
     parts = []
     for begin, end in zip([0, *cuts], [*cuts, len(scan)], strict=True):
@@ -51,7 +52,7 @@ def find_in_parts(scan, cuts, first_line, settings_=SETTINGS, costly=False) -> l
                 owned=slice(begin - low, end - low),
                 settings=settings_,
                 first_line=first_line + low,
-                costly=costly,
+                names=names,
                 **PIXEL,
             )
         )
@@ -79,8 +80,8 @@ def test_objects_do_not_depend_on_how_a_scan_is_split(seed, cuts, first_line):
 @pytest.mark.parametrize("seed", range(3))
 def test_costly_features_do_not_depend_on_it_either(seed):
     scan = make_scan(seed)
-    (whole,) = find_in_parts(scan, [], 0, costly=True)
-    parts = find_in_parts(scan, [1700, 1701, 3333], 0, costly=True)
+    (whole,) = find_in_parts(scan, [], 0, names=SETS["all"])
+    parts = find_in_parts(scan, [1700, 1701, 3333], 0, names=SETS["all"])
     assert np.concatenate([p.features for p in parts]).tobytes() == whole.features.tobytes()
 
 

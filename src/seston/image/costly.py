@@ -21,7 +21,7 @@ from seston.image.segment import Found
 from seston.image.tally import Tally
 
 #: All costly features, in the order of the registry.
-NAMES = tuple(name for name, feature in FEATURES.items() if feature.costly)
+NAMES = tuple(name for name, feature in FEATURES.items() if feature.group == "costly")
 
 #: Those measured on the canvas; the others are ratios of these.
 DRAWN = np.dtype(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seston.config import Segmentation
-from seston.features import FEATURES
+from seston.features import CHEAP, SETS, groups_of
 from seston.frame import UInt8Array
-from seston.image import kernels
+from seston.image import kernels, whoi
 from seston.image.correct import Lit, light_of_corrected, light_scan, light_still
 from seston.image.costly import measure_costly
 from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
@@ -18,6 +19,7 @@ from seston.image.measure import measure
 from seston.image.objects import Objects
 from seston.image.segment import Found, longest, mask_runs, select
 from seston.image.tally import cut, tally
+from seston.image.uvp6 import measure_uvp6
 
 #: Objects that are measured at a time: no power of two, or all columns of a block would claim the
 #: same lines of the cache.
@@ -55,7 +57,7 @@ def find_objects(
     pixel_height: float,
     pixel_width: float,
     background: UInt8Array | None = None,
-    costly: bool = False,
+    names: Sequence[str] = CHEAP,
     first_line: int = 0,
 ) -> Objects:
     """Find and measure the objects whose first pixel lies in the owned lines.
@@ -73,8 +75,8 @@ def find_objects(
     background : array (line, column), uint8, optional
         Median of the frames around, or the picture that came with the frame; needed where
         settings.background is ``neighbours`` or ``given``. Nothing is found where it is 0.
-    costly : bool
-        Measure the costly features too.
+    names : sequence of str
+        Features to measure.
     first_line : int
         Line of ``lines[0]`` in the deployment.
 
@@ -93,7 +95,7 @@ def find_objects(
     lit = _light(lines, background, settings, first_line, owned)
     runs = mask_runs(lit, settings, pixel_height, pixel_width)
     found = select(lit, runs, owned, settings, pixel_height, pixel_width)
-    features, vignettes, offsets = features_of(lit, found, pixel_height, pixel_width, costly=costly)
+    features, vignettes, offsets = features_of(lit, found, pixel_height, pixel_width, names)
     table = found.table
     return Objects(
         line=table[:, TOP] + first_line,
@@ -102,6 +104,7 @@ def find_objects(
         left=table[:, LEFT].copy(),
         bottom=table[:, BOTTOM] + first_line,
         right=table[:, RIGHT].copy(),
+        names=tuple(names),
         features=features,
         vignette_bytes=vignettes,
         vignette_offsets=offsets,
@@ -114,30 +117,34 @@ def find_objects(
 
 
 def features_of(
-    lit: Lit, found: Found, pixel_height: float, pixel_width: float, *, costly: bool
+    lit: Lit, found: Found, pixel_height: float, pixel_width: float, names: Sequence[str]
 ) -> tuple[NDArray[np.float32], UInt8Array, NDArray[np.int64]]:
     """Measure objects that were found, some at a time: what they need stays in the cache.
 
     Returns
     -------
     array (object, feature), float32
-        In the order of `seston.features.FEATURES`; NaN for costly ones that nobody asked for.
+        In the order of `names`.
     array (byte), uint8
         Their vignettes.
     array (object + 1), int64
         First byte of each vignette, and the end.
     """
-    n = len(found.table)
+    n, groups = len(found.table), groups_of(names)
     vignettes, offsets = cut(lit, found.table)
-    features = np.empty((n, len(FEATURES)), np.float32)
+    features = np.empty((n, len(names)), np.float32)
     for first in range(0, n, AT_A_TIME):
         last = min(n, first + AT_A_TIME)
-        few = found.part(first, last)
-        sums = tally(few, vignettes, offsets[first : last + 1])
+        few, places = found.part(first, last), offsets[first : last + 1]
+        sums = tally(few, vignettes, places)
         columns = measure(few.table, sums, pixel_height, pixel_width)
-        if costly:
+        if "costly" in groups:
             columns |= measure_costly(few, sums, columns, pixel_height, pixel_width)
-        kernels.turn(_in_order(columns, last - first), features[first:last])
+        if "uvp6" in groups:
+            columns |= measure_uvp6(few, vignettes, places)
+        if "whoi" in groups:
+            columns |= whoi.measure_found(few)
+        kernels.turn(_in_order(columns, names, last - first), features[first:last])
     return features, vignettes, offsets
 
 
@@ -165,11 +172,12 @@ def _light(
     return light_still(lines, background, settings).of_frame(lines, owned)
 
 
-def _in_order(columns: dict[str, NDArray[np.float64]], n: int) -> NDArray[np.float32]:
-    block = np.full((len(FEATURES), n), np.nan, np.float32)
-    for row, name in zip(block, FEATURES, strict=True):
-        if name in columns:
-            row[:] = columns[name]
+def _in_order(
+    columns: dict[str, NDArray[np.float64]], names: Sequence[str], n: int
+) -> NDArray[np.float32]:
+    block = np.empty((len(names), n), np.float32)
+    for row, name in zip(block, names, strict=True):
+        row[:] = columns[name]
     return block
 
 
@@ -189,5 +197,5 @@ def warm_up() -> None:
                 settings=changed,
                 pixel_height=0.1,
                 pixel_width=0.1,
-                costly=True,
+                names=(*SETS["all"], *SETS["uvp6"]),
             )

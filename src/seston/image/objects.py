@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seston.features import FEATURES
 from seston.frame import UInt8Array
 
 
@@ -25,8 +24,10 @@ class Objects:
         First line, and line after the last, in the deployment.
     left, right : array (object), int64
         First column, and column after the last.
+    names : tuple of str
+        Features that were measured.
     features : array (object, feature), float32
-        In the order of `seston.features.FEATURES`; NaN for costly ones that nobody asked for.
+        In the order of `names`.
     vignette_bytes : array (byte), uint8
         Corrected grey levels of the bounding boxes, line by line, one after the other.
     vignette_offsets : array (object + 1), int64
@@ -46,6 +47,7 @@ class Objects:
     left: NDArray[np.int64]
     bottom: NDArray[np.int64]
     right: NDArray[np.int64]
+    names: tuple[str, ...]
     features: NDArray[np.float32]
     vignette_bytes: UInt8Array
     vignette_offsets: NDArray[np.int64]
@@ -60,7 +62,7 @@ class Objects:
 
     def feature(self, name: str) -> NDArray[np.float32]:
         """One feature of all objects, by its name."""
-        return self.features[:, list(FEATURES).index(name)]
+        return self.features[:, self.names.index(name)]
 
     def vignette(self, index: int) -> UInt8Array:
         """Corrected grey levels of one object's bounding box, (y, x)."""

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seston.config import Segmentation
-from seston.features import FEATURES
+from seston.features import CHEAP, FEATURES
 from seston.frame import UInt8Array, Vignette
-from seston.image import kernels
+from seston.image import kernels, whoi
 from seston.image.correct import Lit, turn
 from seston.image.find import features_of
 from seston.image.kernels import AREA, BLOCK, RUNS, WHITE
@@ -32,8 +32,8 @@ class Measured:
     Parameters
     ----------
     features : array (vignette, feature), float32
-        In the order of `seston.features.FEATURES`; NaN where the vignette has no pixel that
-        belongs to an object.
+        In the order of the names that were asked for; NaN where the vignette has no pixel that
+        belongs to an object (the WHOI features excepted, whose package looks for itself).
     pixels : array (byte), uint8
         Corrected grey levels of the whole vignettes, one after the other.
     """
@@ -48,7 +48,7 @@ def measure_vignettes(
     settings: Segmentation,
     pixel_height: float,
     pixel_width: float,
-    costly: bool = False,
+    names: Sequence[str] = CHEAP,
 ) -> Measured:
     """Measure the object of each vignette.
 
@@ -65,10 +65,13 @@ def measure_vignettes(
         pieces; size limits are not looked at.
     pixel_height, pixel_width : float, mm
         Size of a pixel.
-    costly : bool
-        Measure the costly features too.
+    names : sequence of str
+        Features to measure. Those of WHOI are measured on the vignette as it is in the file,
+        dark on light, and its mask where it has one; all others on corrected levels.
     """
-    features = np.full((len(vignettes), len(FEATURES)), np.nan, np.float32)
+    features = np.full((len(vignettes), len(names)), np.nan, np.float32)
+    own = [i for i, name in enumerate(names) if FEATURES[name].group != "whoi"]
+    chosen = [names[i] for i in own]
     grey = [corrected_vignette(v.pixels, settings) for v in vignettes if v.pixels is not None]
     if len(grey) != len(vignettes):
         raise ValueError("a vignette has no pixels")
@@ -77,9 +80,24 @@ def measure_vignettes(
         found, which = canvas.objects(settings)
         if len(which):
             lit = canvas.lit()
-            values, *_ = features_of(lit, found, pixel_height, pixel_width, costly=costly)
-            features[which + rows.start] = values
+            values, *_ = features_of(lit, found, pixel_height, pixel_width, chosen)
+            features[np.ix_(which + rows.start, own)] = values
+    if len(own) < len(names):
+        _add_whoi(features, names, vignettes, settings)
     return Measured(features, np.concatenate([g.ravel() for g in grey] or [np.empty(0, np.uint8)]))
+
+
+def _add_whoi(
+    features: NDArray[np.float32],
+    names: Sequence[str],
+    vignettes: Sequence[Vignette],
+    settings: Segmentation,
+) -> None:
+    pictures = [turn(v.pixels, settings) for v in vignettes if v.pixels is not None]
+    values = whoi.measure_whoi(pictures, [v.mask for v in vignettes])
+    for i, name in enumerate(names):
+        if name in whoi.NAMES:
+            features[:, i] = values[:, whoi.NAMES.index(name)]
 
 
 def corrected_vignette(pixels: UInt8Array, settings: Segmentation) -> UInt8Array:

@@ -57,6 +57,7 @@ def gather(campaign: Campaign, client: Client) -> None:
         pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
         positions = Positions(campaign)
         taxa = _taxa(pieces)
+        _refuse_other_features(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
         frames = _frames(pieces)
@@ -109,6 +110,20 @@ def _taxa(pieces: list[Piece]) -> list[str]:
     taxa = list(next(iter(found), ()))
     labels = {label for piece in pieces for label in piece.labels}
     return taxa + sorted(labels - set(taxa))
+
+
+def _refuse_other_features(pieces: list[Piece]) -> None:
+    """Refuse shards that were measured with other sets than the first."""
+    first = objects.read_labels(open_group(pieces[0].objects), "feature")
+    for piece in pieces:
+        names = objects.read_labels(open_group(piece.objects), "feature")
+        if names != first:
+            raise StoreError(
+                f"has {len(names)} features, not the {len(first)} of {pieces[0].objects}",
+                where=piece.objects,
+                cure="Shards were segmented with different `features` of config.yaml: "
+                "run segment again.",
+            )
 
 
 def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from seston import cluster
 from seston.campaign import Campaign, Shard
+from seston.features import names_of
+from seston.image import whoi
 from seston.progress import progress
 from seston.readers import FrameReader, VignetteReader
 from seston.stages import manifest, vignettes, windows
@@ -34,7 +36,7 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
         The disk is full.
     """
     target = campaign.shard_folder(shard.name) / "objects.zarr"
-    with new_objects(target) as (_, writer):
+    with new_objects(target, names_of(campaign.config.features)) as (_, writer):
         work, tasks = _work(campaign, shard)
         frames = manifest.read_frames(campaign, shard.name)
         account = _Account(frames)
@@ -52,10 +54,13 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
 def _work(campaign: Campaign, shard: Shard) -> tuple[Callable[..., Found], Iterator[Any]]:
     """Give what a worker does with a task, and the tasks of a shard."""
     reader = campaign.reader(shard.deployment)
+    names = names_of(campaign.config.features)
+    if "whoi" in campaign.config.features:
+        whoi.check_installed()
     settings = campaign.instrument(shard.deployment).segmentation
     common: dict[str, Any] = {
         "settings": settings,
-        "costly": campaign.config.features == "all",
+        "names": names,
         "deployment": campaign.deployment_index(shard.deployment.deployment),
     }
     if isinstance(reader, VignetteReader):

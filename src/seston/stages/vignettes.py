@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from seston import image
 from seston.config import Segmentation
 from seston.errors import InputError
-from seston.features import FEATURES
 from seston.frame import UInt8Array, Vignette
 from seston.readers import VignetteReader
 from seston.stages import manifest
@@ -42,12 +41,12 @@ def run_task(
     *,
     reader: VignetteReader,
     settings: Segmentation,
-    costly: bool,
+    names: Sequence[str],
     deployment: int,
 ) -> Found:
     """Read and measure the vignettes of some frames."""
     rows, vignettes, problems = _read(reader, frames)
-    kept, features, pixels, dropped = _measure(vignettes, frames, settings, costly)
+    kept, features, pixels, dropped = _measure(vignettes, frames, settings, names)
     chosen = [vignettes[i] for i in kept]
     columns = _columns(chosen, frames.iloc[rows[kept]], deployment)
     columns["features"] = features
@@ -86,7 +85,10 @@ def _read(
 
 
 def _measure(
-    vignettes: Sequence[Vignette], frames: pd.DataFrame, settings: Segmentation, costly: bool
+    vignettes: Sequence[Vignette],
+    frames: pd.DataFrame,
+    settings: Segmentation,
+    names: Sequence[str],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], UInt8Array, dict[str, int]]:
     """Measure vignettes, and leave out those outside the size limits."""
     seen = [i for i, v in enumerate(vignettes) if v.pixels is not None]
@@ -95,12 +97,12 @@ def _measure(
         settings=settings,
         pixel_height=float(frames["pixel_height"].iloc[0]),
         pixel_width=float(frames["pixel_width"].iloc[0]),
-        costly=costly,
+        names=names,
     )
-    features = np.full((len(vignettes), len(FEATURES)), np.nan, np.float32)
+    features = np.full((len(vignettes), len(names)), np.nan, np.float32)
     features[seen] = measured.features
-    _fill_in(features, vignettes)
-    diameter = features[:, list(FEATURES).index("equivalent_diameter_area")]
+    _fill_in(features, names, vignettes)
+    diameter = features[:, names.index("equivalent_diameter_area")]
     small, large = diameter < settings.min_esd_mm, diameter > settings.max_esd_mm
     kept = np.flatnonzero(~(small | large))
     dropped = {"too_small": int(small.sum()), "too_large": int(large.sum())}
@@ -109,13 +111,15 @@ def _measure(
     return kept, features[kept], measured.pixels[of], dropped
 
 
-def _fill_in(features: NDArray[np.float32], vignettes: Sequence[Vignette]) -> None:
-    """Take from the source's own table what was not measured here."""
-    column = {name: i for i, name in enumerate(FEATURES)}
+def _fill_in(
+    features: NDArray[np.float32], names: Sequence[str], vignettes: Sequence[Vignette]
+) -> None:
+    """Take from the source's own table what is asked for and was not measured here."""
+    column = {name: i for i, name in enumerate(names)}
     for row, vignette in zip(features, vignettes, strict=True):
-        for name, value in vignette.measured.items():
+        for name in vignette.measured.keys() & column.keys():
             if np.isnan(row[column[name]]):
-                row[column[name]] = value
+                row[column[name]] = vignette.measured[name]
 
 
 def _columns(

@@ -21,7 +21,6 @@ from seston import image
 from seston.campaign import Campaign, Shard
 from seston.config import Segmentation
 from seston.errors import InputError
-from seston.features import FEATURES
 from seston.frame import UInt8Array
 from seston.readers import FrameReader, Piece
 from seston.stages import manifest
@@ -120,7 +119,12 @@ def _background_frames(
 
 # ------------------------------------------------------------------------------------- working
 def run_task(
-    task: Task, *, reader: FrameReader, settings: Segmentation, costly: bool, deployment: int
+    task: Task,
+    *,
+    reader: FrameReader,
+    settings: Segmentation,
+    names: Sequence[str],
+    deployment: int,
 ) -> Found:
     """Find and measure the objects that begin in the frames that a task owns."""
     settings, background = _background(task, reader, settings)
@@ -141,8 +145,8 @@ def run_task(
             except InputError as error:
                 problems |= dict.fromkeys(own.index, error.what)
                 continue
-            parts.append(_find(stretch, own, pixels, light[1], light[0], costly))
-    return _together(numbers.to_numpy(), parts, level, problems, deployment)
+            parts.append(_find(stretch, own, pixels, light[1], light[0], names))
+    return _together(numbers.to_numpy(), parts, level, problems, deployment, len(names))
 
 
 def _background(
@@ -277,7 +281,7 @@ def _find(
     pixels: UInt8Array,
     background: UInt8Array | None,
     settings: Segmentation,
-    costly: bool,
+    names: Sequence[str],
 ) -> _Part:
     begin = int(stretch["first_line"].iloc[0])
     owned = int(own["first_line"].iloc[0]) - begin
@@ -288,7 +292,7 @@ def _find(
         pixel_height=float(own["pixel_height"].iloc[0]),
         pixel_width=float(own["pixel_width"].iloc[0]),
         background=background,
-        costly=costly,
+        names=names,
         first_line=begin,
     )
     return _Part(objects, own)
@@ -300,8 +304,9 @@ def _together(
     level: NDArray[np.float32],
     problems: dict[int, str],
     deployment: int,
+    width: int,
 ) -> Found:
-    tables = [_columns(part, deployment) for part in parts] or [_no_columns()]
+    tables = [_columns(part, deployment) for part in parts] or [_no_columns(width)]
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     sizes = (columns["bottom"] - columns["top"]).astype(np.int64) * (
         columns["right"] - columns["left"]
@@ -340,11 +345,11 @@ def _columns(part: _Part, deployment: int) -> dict[str, NDArray[Any]]:
     }
 
 
-def _no_columns() -> dict[str, NDArray[Any]]:
+def _no_columns(width: int) -> dict[str, NDArray[Any]]:
     integers = ("frame", "top", "left", "bottom", "right")
     return {
         "object_id": np.empty(0, np.uint64),
         **{name: np.empty(0, np.int32) for name in integers},
         "time": np.empty(0, "datetime64[ns]"),
-        "features": np.empty((0, len(FEATURES)), np.float32),
+        "features": np.empty((0, width), np.float32),
     }

@@ -65,10 +65,13 @@ class ObjectWriter:
     written raises its error from a later call.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._names = list(names)
         self._group = zarr.open_group(folder, mode="w")
         self._columns = {
-            name: Appender(create(self._group, OBJECTS[name], (0, *_rest(name))))
+            name: Appender(
+                create(self._group, OBJECTS[name], (0, len(names)) if name == "features" else (0,))
+            )
             for name in SEGMENTED
         }
         vignettes = self._group.create_group("vignettes")
@@ -110,18 +113,14 @@ class ObjectWriter:
         with ThreadPoolExecutor(2) as pool:  # the two long ones at a time: pixels and features
             list(pool.map(Appender.close, (self._pixels, *self._columns.values())))
         write_frames(self._group, frames)
-        create_labels(self._group, OBJECTS["feature"], list(FEATURES))
-        units = [feature.units for feature in FEATURES.values()]
+        create_labels(self._group, OBJECTS["feature"], self._names)
+        units = [FEATURES[name].units for name in self._names]
         create_labels(self._group, OBJECTS["feature_units"], units)
         self._group.attrs.update(dict(attributes))
 
     def stop(self) -> None:
         """Let the thread end; what still waits is dropped."""
         self._thread.shutdown(cancel_futures=True)
-
-
-def _rest(name: str) -> tuple[int, ...]:
-    return (len(FEATURES),) if name == "features" else ()
 
 
 def write_frames(group: zarr.Group, frames: Mapping[str, NDArray[Any]]) -> None:
@@ -137,10 +136,13 @@ def write_frames(group: zarr.Group, frames: Mapping[str, NDArray[Any]]) -> None:
 
 
 @contextmanager
-def new_objects(path: Path) -> Iterator[tuple[Path, ObjectWriter]]:
-    """Open a writer whose store appears at `path` only when the block ends well."""
+def new_objects(path: Path, names: Sequence[str]) -> Iterator[tuple[Path, ObjectWriter]]:
+    """Open a writer of objects with these features.
+
+    The store appears at `path` only when the block ends well.
+    """
     with new_folder(path) as draft:
-        writer = ObjectWriter(draft)
+        writer = ObjectWriter(draft, names)
         try:
             yield draft, writer
         finally:
@@ -226,9 +228,22 @@ def read_labels(group: zarr.Group, name: str) -> list[str]:
 
 
 def read_feature(group: zarr.Group, name: str, rows: slice) -> NDArray[np.float32]:
-    """Read one feature of a range of objects, in the units of the registry."""
+    """Read one feature of a range of objects, in the units of the registry.
+
+    Raises
+    ------
+    StoreError
+        The dataset does not have this feature: it was not chosen.
+    """
+    names = read_labels(group, "feature")
+    if name not in names:
+        raise StoreError(
+            f"has no feature {name!r}",
+            where=str(group.store_path),
+            cure="Choose a set that has it with `features` in config.yaml, and run again.",
+        )
     values = read_column(group, "features", rows)
-    return np.ascontiguousarray(values[:, list(FEATURES).index(name)])
+    return np.ascontiguousarray(values[:, names.index(name)])
 
 
 def read_vignettes(path: Path | zarr.Group, rows: slice | Sequence[int]) -> list[NDArray[np.uint8]]:
