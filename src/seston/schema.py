@@ -173,7 +173,7 @@ compute ratios and diameters from `area`, `perim.` and `feret` again.
 #: `costly_over_fast` of benchmarks/segment.py), times on real IFCB pictures; one core.
 COSTS = {
     "fast": "the shortest time",
-    "all": "six to ten times as long as fast",
+    "all": "eight to eleven times as long as fast: `costly_over_fast` of benchmarks/segment.py",
     "zooprocess": "as long as all: many of them are costly",
     "uvp6": "half as long again as fast",
     "whoi": "15 to 400 ms an object more, by the size of its picture: thousands of times as long",
