@@ -283,3 +283,21 @@ def test_the_plan_of_a_fresh_campaign_and_for_a_cluster_is_shown(tmp_path: Path)
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_four_instruments_go_through_one_workflow_to_the_same_datasets(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    shutil.copy(tmp_path / "config/instruments.yaml", tmp_path / "config.yaml")
+    run(tmp_path)
+    found = {
+        name: xr.open_zarr(tmp_path / f"results/{name}/profiles.zarr")
+        for name in ("tow", "haul", "bottles", "cast")
+    }
+    assert len({frozenset(map(str, profiles.data_vars)) for profiles in found.values()}) == 1
+    for name, profiles in found.items():
+        assert profiles["concentration"].attrs["units"] == "m-3"
+        assert float(profiles["imaged_volume"].sum()) > 0, name
+        assert float(profiles["concentration"].max()) > 0, name
+        assert (tmp_path / f"results/{name}/report.html").exists()
+    assert (tmp_path / "results/cast/particles.zarr").exists()

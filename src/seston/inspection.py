@@ -19,6 +19,22 @@ log = logging.getLogger(__name__)
 
 Inspection = dict[str, Any]
 _NAME = "inspected"
+#: What an inspection tells; what nothing tells is None, or an empty list.
+KEYS = (
+    "instrument",
+    "samples",
+    "frames",
+    "objects",
+    "time_range",
+    "position_range",
+    "depth_range",
+    "pixel_size_mm",
+    "imaged_volume_m3",
+    "volume_source",
+    "particles_volume_m3",
+    "environment",
+    "problems",
+)
 
 
 def inspect(path: Path, instrument: str | None = None) -> Inspection:
@@ -74,21 +90,8 @@ def inspect(path: Path, instrument: str | None = None) -> Inspection:
 
 
 def _nothing(instrument: str) -> Inspection:
-    return {
-        "instrument": instrument,
-        "samples": None,
-        "frames": None,
-        "objects": None,
-        "time_range": None,
-        "position_range": None,
-        "depth_range": None,
-        "pixel_size_mm": None,
-        "imaged_volume_m3": None,
-        "volume_source": None,
-        "particles_volume_m3": None,
-        "environment": [],
-        "problems": [],
-    }
+    lists: Inspection = {"environment": [], "problems": []}
+    return {**dict.fromkeys(KEYS), "instrument": instrument, **lists}
 
 
 def _plain(name: str) -> bool:
