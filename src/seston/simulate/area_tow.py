@@ -23,7 +23,7 @@ PIXEL_MM, DEPTH_OF_FIELD_MM = 0.1, 100.0
 KINDS = ("copepod", "pteropod", "acantharian")
 #: A frame is cut in cells, in each of which one individual at most lies.
 _CELL, _DOWN, _ACROSS = 110, 4, 5
-#: Individuals that are wanted in a frame, and the length of the longest.
+#: Individuals that are wanted in the richest frame, and the length of the longest.
 _WANTED, _LONGEST_MM = 6.0, 8.0
 _LEVEL, _SIGMA = 208.0, 2.0
 #: Pixels darker than this share of the water belong to an individual, as in the presets.
@@ -74,7 +74,8 @@ def tow(
     step = times_of(count, rate_hz)
     times = np.datetime64(start, "ns") + step
     waters = [_water(time, second) for time, second in zip(times, _seconds(step), strict=True)]
-    scale = _WANTED / (float(expected(waters[0], KINDS).sum()) * waters[0].volume_m3)
+    richest = max(float(expected(w, KINDS).sum()) * w.volume_m3 for w in waters[::BURST])
+    scale = _WANTED / richest
     seen = populate(waters, KINDS, seed, scale=scale, longest_mm=_LONGEST_MM)
     light = _light(seed)
     pixels = np.empty((count, *light.shape), np.uint8)
