@@ -198,11 +198,11 @@ class CastReader(VignetteReader, ParticleReader):
             by_row.setdefault(cut.row, []).append(cut)
         mine = images["path"] == path
         row_of = dict(zip(images.loc[mine, "index_in_file"], images.index[mine], strict=True))
-        for index in indices:
-            cuts = by_row.get(int(row_of.get(index, -1)), [])
-            shown = [c.picture for c in cuts if c.picture]
-            pixels = iter(list(self.pictures(cast, shown)))
-            yield place([as_vignette(c, next(pixels) if c.picture else None) for c in cuts],
+        wanted = [by_row.get(int(row_of.get(index, -1)), []) for index in indices]
+        # One after the other out of one archive, that is opened once.
+        pixels = self.pictures(cast, [c.picture for cuts in wanted for c in cuts if c.picture])
+        for cuts in wanted:
+            yield place([as_vignette(c, next(pixels, None) if c.picture else None) for c in cuts],
                         [c.top is not None and c.left is not None for c in cuts])  # fmt: skip
 
     def _holding(self, path: str) -> Cast:
