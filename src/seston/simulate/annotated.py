@@ -7,7 +7,7 @@ it, and far more plankton than nature: as many of each taxon.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class SimulatedFrames:
     seed: int
     plankton: int | None = 80
     lines: int = _LINES
-    settings: TowSettings = TowSettings()
+    settings: TowSettings = field(default_factory=TowSettings)
 
     @property
     def taxa(self) -> tuple[str, ...]:

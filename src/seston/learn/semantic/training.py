@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from math import cos, pi
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
@@ -65,7 +64,7 @@ def train_semantic(
     settings: SemanticTraining,
     *,
     device: str | None = None,
-    tell: Tell = lambda done, total, loss: None,
+    tell: Tell | None = None,
 ) -> Card:
     """Train a network and write it to `settings.model`; go on where a killed training stopped.
 
@@ -79,7 +78,7 @@ def train_semantic(
     settings : SemanticTraining
     device : str, optional
         See `seston.learn.device`.
-    tell : callable
+    tell : callable, optional
         See `Tell`.
 
     Raises
@@ -92,7 +91,7 @@ def train_semantic(
     taxa = _wanted(settings.taxa, learn_from.taxa)
     with new_folder(settings.model) as draft:
         trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
-        trainer.run(tell)
+        trainer.run(tell or (lambda *_: None))
         network = trainer.network.eval()
         frames = list(held_out)
         verdict = judge(frames, taxa, lambda grey: shares(network, grey, trainer.device))
