@@ -216,8 +216,8 @@ class SemanticTraining(Strict):
     taxa: tuple[str, ...] = Field(
         (), description="taxa that are wanted, all else is background; empty: all annotated ones"
     )
-    steps: int = Field(900, ge=1, description="steps of the training")
-    batch_size: int = Field(8, ge=2, description="squares in a step")
+    steps: int = Field(1200, ge=1, description="steps of the training")
+    batch_size: int = Field(4, ge=1, description="squares in a step")
     side: int = Field(512, ge=64, multiple_of=64, description="side of a square, pixels")
     widths: tuple[Annotated[int, Field(ge=4, le=1024)], ...] = Field(
         (24, 48, 96, 128, 160),
@@ -228,7 +228,7 @@ class SemanticTraining(Strict):
     validation: int = Field(
         40, ge=1, description="simulated frames held out; of annotated ones a fifth, at most these"
     )
-    plankton: int = Field(80, ge=1, description="organisms in a simulated frame of 4096 lines")
+    plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
     seed: int = Field(0, ge=0)
 
 

@@ -47,7 +47,7 @@ def train_semantic(
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
     instrument: Annotated[str, typer.Option(help="Tells light and size of pixels.")] = "isiis",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 900,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 1200,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same network.")] = 0,
 ) -> None:
     """Train a network that finds and names objects at once, from annotated or simulated frames."""
@@ -68,7 +68,7 @@ def train_semantic(
 def annotated_frames(
     folder: Annotated[Path, typer.Argument(help="Gets a PNG for each frame, instances.json.")],
     count: Annotated[int, typer.Option(min=1, help="Frames of 4096 lines.")] = 10,
-    plankton: Annotated[int, typer.Option(min=1, help="Organisms in a frame.")] = 80,
+    plankton: Annotated[int, typer.Option(min=1, help="Organisms in a frame.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
 ) -> None:
     """Draw annotated frames as COCO instances: what `train-semantic --annotations` takes."""

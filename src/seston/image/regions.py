@@ -5,7 +5,7 @@ taxa for cells of 4 x 4 pixels. Tiles lie on a grid of the deployment's lines, s
 the same objects however it is split. Cells where something wanted is likelier than not make
 regions, 8-connected across the edges of tiles: one region, one object. Its pixels are those below
 `threshold` in the region and the cells next to it, and what hangs together with them for the most
-part; where these are few, as in a faint body, the region itself.
+part; where there is none, or few in a large faint body, the region itself.
 """
 
 from __future__ import annotations
@@ -187,11 +187,12 @@ def _select(
 ) -> tuple[Found, NDArray[np.int64], int]:
     """Objects that begin in the owned rows and are inside the limits, and their regions."""
     limit = darker_than(settings)
+    large = np.pi / 4 * settings.faint_min_esd_mm**2 / (pixel_height * pixel_width)
     sure = evidence.shares.sum(axis=1) >= least_score
     kept: list[tuple[NDArray[np.int64], NDArray[np.int32], int]] = []
     left_out = np.zeros(4, np.int64)
     for region in _near(evidence, owned):
-        runs = _mask_runs(lit, evidence, region, limit)
+        runs = _mask_runs(lit, evidence, region, limit, large)
         row = _row(runs)
         if not owned.start <= row[TOP] < owned.stop:
             continue
@@ -228,7 +229,9 @@ def _unfit(
     return 1 if diameter > settings.max_esd_mm else None
 
 
-def _mask_runs(lit: Lit, evidence: Evidence, region: int, limit: int) -> NDArray[np.int32]:
+def _mask_runs(
+    lit: Lit, evidence: Evidence, region: int, limit: int, large: float
+) -> NDArray[np.int32]:
     """Give the runs (line, first column, column after the last) of a region's object."""
     rows, columns = evidence.labels.shape
     top, left, bottom, right = evidence.boxes[region]
@@ -241,7 +244,7 @@ def _mask_runs(lit: Lit, evidence: Evidence, region: int, limit: int) -> NDArray
     grey = corrected_box(lit, first, last, start, stop)
     part = np.s_[first - begin : last - begin, : stop - start]
     own, close, other = (_pixels(c)[part] for c in _zones(cells, region + 1))
-    mask = _mask(grey < limit, own, close, other)
+    mask = _mask(grey < limit, own, close, other, large)
     return _runs_of(mask, first, start)
 
 
@@ -267,8 +270,12 @@ def _mask(
     own: NDArray[np.bool_],
     close: NDArray[np.bool_],
     other: NDArray[np.bool_],
+    large: float,
 ) -> NDArray[np.bool_]:
-    """Pixels of an object: dark ones in or beside its region, or the region itself."""
+    """Pixels of an object: dark ones in or beside its region, or the region itself.
+
+    The latter where nothing is dark, or little in a region of so many pixels as are large.
+    """
     _, pieces = cv2.connectedComponents(fine.astype(np.uint8), connectivity=8)
     total = np.bincount(pieces.ravel())
     inside = np.bincount(pieces[close], minlength=len(total))
@@ -276,7 +283,8 @@ def _mask(
     whole = (2 * inside >= total) & ~shared
     whole[0] = False
     mask = (fine & close) | whole[pieces]
-    few = mask.sum() < ENOUGH_FINE * own.sum()
+    area, region = mask.sum(), own.sum()
+    few = area == 0 or (region >= large and area < ENOUGH_FINE * region)
     return np.asarray(mask | own if few else mask)
 
 

@@ -22,6 +22,8 @@ from seston.simulate.tow import File, Tow
 
 _ANNOTATED = 0xA220  # stream of random numbers
 _LINES = 4096
+#: Taxa of large organisms are rarer by this power of their length: there is no room for as many.
+_RARER = 0.7
 #: Detritus of a scene, as a factor on its natural concentration: drawn evenly on a log scale.
 _DETRITUS = (0.25, 1.6)
 
@@ -35,7 +37,7 @@ class SimulatedFrames:
     seed : int
         Other than the seed of a tow, it gives other individuals.
     plankton : int or None
-        Individuals of plankton in a frame, the same number of each taxon on average; None: as
+        Individuals of plankton in a frame, large taxa rarer; None: as
         many as in nature, in the detritus of nature.
     lines : int
         Lines of a frame.
@@ -44,7 +46,7 @@ class SimulatedFrames:
     """
 
     seed: int
-    plankton: int | None = 80
+    plankton: int | None = 200
     lines: int = _LINES
     settings: TowSettings = field(default_factory=TowSettings)
 
@@ -82,7 +84,9 @@ class SimulatedFrames:
 
     def _plankton(self, rng: np.random.Generator) -> list[Place]:
         living = [number for number, kind in enumerate(KINDS) if kind.plankton]
-        return [self._place(rng, int(kind)) for kind in rng.choice(living, self.plankton or 0)]
+        odds = np.array([KINDS[number].length_mm ** -_RARER for number in living])
+        drawn = rng.choice(living, self.plankton or 0, p=odds / odds.sum())
+        return [self._place(rng, int(kind)) for kind in drawn]
 
     def _natural(self, rng: np.random.Generator, tow: Tow, start: float) -> list[Place]:
         """Detritus, and where `plankton` is None the plankton of nature."""
@@ -128,4 +132,7 @@ class SimulatedFrames:
 
 def _instance(seen: Seen) -> Instance:
     stamp = seen.stamp
-    return Instance(KINDS[seen.place.kind].label, stamp.top, stamp.left, stamp.mask)
+    rows, columns = (np.flatnonzero(stamp.mask.any(axis=axis)) for axis in (1, 0))
+    inside = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    top, left = stamp.top + int(rows[0]), stamp.left + int(columns[0])
+    return Instance(KINDS[seen.place.kind].label, top, left, stamp.mask[inside])

@@ -19,9 +19,14 @@ Float32Array = NDArray[np.float32]
 UNSURE = 255
 #: Pixels of a cell's 16 from which it belongs to an object.
 ENOUGH = 4
-#: An object of so many cells weighs as much as so many cells of background.
-USUAL_CELLS = 64
-LEAST_WEIGHT, MOST_WEIGHT = 0.15, 3.0
+#: Weight of a cell of an object of USUAL_CELLS cells; it falls with the size of the object to the
+#: power of FALL, so that a small one counts almost as much as a large one.
+WEIGHT, USUAL_CELLS, FALL = 8.0, 40, 0.75
+LEAST_WEIGHT, MOST_WEIGHT = 0.05, 40.0
+#: Weight of cells of clear water: most cells are, and they teach little.
+WATER_WEIGHT = 0.2
+#: A cell without a pixel darker than this is clear water.
+CLEAR = 221
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +71,18 @@ def target_of(frame: AnnotatedFrame, taxa: Sequence[str]) -> Target:
     classes[(most > 0) & (most < ENOUGH)] = UNSURE
     classes[_seams(owner)] = 0
     sizes = np.bincount(owner.ravel(), minlength=len(wanted) + 1)
-    share = np.sqrt(USUAL_CELLS / np.maximum(sizes, 1))
-    weight = np.clip(share, LEAST_WEIGHT, MOST_WEIGHT).astype(np.float32)
-    weight[0] = 1
-    return Target(pixels, classes, weight[owner], _middles(wanted))
+    each = WEIGHT * (USUAL_CELLS / np.maximum(sizes, 1)) ** FALL
+    each = np.clip(each, LEAST_WEIGHT, MOST_WEIGHT).astype(np.float32)
+    weights = np.where(classes > 0, each[owner], np.float32(1))
+    weights[(classes == 0) & _clear(pixels)] = WATER_WEIGHT
+    return Target(pixels, classes, weights, _middles(wanted))
+
+
+def _clear(pixels: UInt8Array) -> NDArray[np.bool_]:
+    """Cells of clear water."""
+    rows, columns = pixels.shape[0] // CELL, pixels.shape[1] // CELL
+    darkest = pixels.reshape(rows, CELL, columns, CELL).min(axis=(1, 3))
+    return np.asarray(darkest >= CLEAR)
 
 
 def _whole_cells(pixels: UInt8Array) -> UInt8Array:

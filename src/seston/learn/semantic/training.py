@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from seston.learn.semantic.network import SemanticNetwork
 
 #: Frames that squares are cut from at a time, and steps after which the oldest is let go.
-POOL, STEPS_PER_FRAME = 4, 2
-LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
+POOL, STEPS_PER_FRAME = 8, 8
+LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-2
+#: Greatest norm of the gradient.
+LONGEST_STEP = 5.0
 #: Share of the steps in which the learning rate rises.
 RISE = 0.05
 #: Steps between two checkpoints.
@@ -177,6 +179,7 @@ class Trainer:
         loss = (each * weights).sum() / weights.sum()
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_STEP)
         self._optimiser.step()
         return float(loss.detach())
 
@@ -187,7 +190,10 @@ class Trainer:
         numbers = [step // STEPS_PER_FRAME + k for k in range(POOL)]
         self._pool = {n: self._pool.get(n) or self._target(n) for n in numbers}
         count = self._settings.batch_size
-        cuts = [crop(self._pool[numbers[k % POOL]], self._settings.side, rng) for k in range(count)]
+        cuts = [
+            crop(self._pool[numbers[int(rng.integers(POOL))]], self._settings.side, rng)
+            for _ in range(count)
+        ]
         grey, classes, weights = (np.stack(part) for part in zip(*cuts, strict=True))
         contrast = rng.uniform(0.9, 1.1, (count, 1, 1, 1)).astype(np.float32)
         return tuple(
