@@ -161,7 +161,7 @@ class Filtered:
 
     def _mined(self, numbers, *, look: bool = False):
         """Objects of simulated frames: features, 0 or 1 + taxon, and the CNN's features."""
-        frames = SimulatedFrames(SEED_LEARN)
+        frames = SimulatedFrames(SEED_LEARN, plankton=80)
         features, labels, inputs = [], [], []
         for frame in map(frames.frame, numbers):
             objects = find_objects(
@@ -284,7 +284,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few frames, hardly any training")
     parser.add_argument("--network", type=Path, default=Path("results/semantic"),
                         help="its folder; trained where it is not there")  # fmt: skip
-    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--frames", type=int, default=16)
     arguments = parser.parse_args()
     quick = arguments.quick
     learn.use_threads(1)
@@ -301,7 +301,7 @@ def make_ways(folder: Path, network: Path, quick: bool) -> dict[str, Way]:
     demo = demo_way(folder, 12 if quick else 120)
     extractor = learn.load_model(folder / "model").extractor
     begin = time.process_time()
-    filtered = Filtered(extractor, 4 if quick else 80)
+    filtered = Filtered(extractor, 4 if quick else 48)
     print(f"filter and head learned in {time.process_time() - begin:.0f} s; the filter lets "
           f"{filtered.passed:.1%} of the detritus through")  # fmt: skip
     if not network.exists() or quick:

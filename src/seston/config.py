@@ -216,7 +216,7 @@ class SemanticTraining(Strict):
     taxa: tuple[str, ...] = Field(
         (), description="taxa that are wanted, all else is background; empty: all annotated ones"
     )
-    steps: int = Field(1200, ge=1, description="steps of the training")
+    steps: int = Field(900, ge=1, description="steps of the training")
     batch_size: int = Field(4, ge=1, description="squares in a step")
     side: int = Field(512, ge=64, multiple_of=64, description="side of a square, pixels")
     widths: tuple[Annotated[int, Field(ge=4, le=1024)], ...] = Field(
@@ -226,7 +226,7 @@ class SemanticTraining(Strict):
         description="channels of the network's scales, from the finest",
     )
     validation: int = Field(
-        40, ge=1, description="simulated frames held out; of annotated ones a fifth, at most these"
+        16, ge=1, description="simulated frames held out; of annotated ones a fifth, at most these"
     )
     plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
     seed: int = Field(0, ge=0)

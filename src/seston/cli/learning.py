@@ -47,7 +47,7 @@ def train_semantic(
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
     instrument: Annotated[str, typer.Option(help="Tells light and size of pixels.")] = "isiis",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 1200,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 900,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same network.")] = 0,
 ) -> None:
     """Train a network that finds and names objects at once, from annotated or simulated frames."""

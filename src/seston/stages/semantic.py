@@ -33,11 +33,16 @@ def model_of(settings: Segmentation) -> SemanticModel | None:
     ModelError
         The network is missing, damaged, or none that finds objects.
     """
-    return _model(settings.model) if settings.model else None
+    from seston.learn.semantic import load_semantic_card
+
+    if settings.model is None:
+        return None
+    return _model(settings.model, load_semantic_card(settings.model).hash)
 
 
 @lru_cache(maxsize=1)
-def _model(folder: Path) -> SemanticModel:
+def _model(folder: Path, _: str) -> SemanticModel:
+    """Load a network once, and again where it is another."""
     from seston.learn import use_threads
     from seston.learn.semantic import load_semantic
 

@@ -16,14 +16,8 @@ from hypothesis.extra.numpy import arrays
 from seston.config import Segmentation
 from seston.errors import InputError
 from seston.frame import AnnotatedFrame, Instance
-from seston.learn.semantic.coco import (
-    ANNOTATIONS,
-    decode_mask,
-    encode_mask,
-    read_coco,
-    unpack_counts,
-    write_coco,
-)
+from seston.learn.semantic.coco import ANNOTATIONS, read_coco, write_coco
+from seston.learn.semantic.masks import decode_mask, encode_mask
 
 DISC = np.hypot(*np.mgrid[-8:9, -8:9]) <= 8
 

@@ -86,7 +86,7 @@ def test_no_file_of_the_training_stays_beside_the_model(trained: Path) -> None:
     assert not (trained.parent / ".network.checkpoint").exists()
 
 
-class Killed(Exception):
+class Killed(Exception):  # noqa: N818
     """Stands for the end of a process."""
 
 
