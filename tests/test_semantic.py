@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 import xarray as xr
 import yaml
 from distributed import Client
 
+import tiny
 from campaigns import one_worker
 from seston.atomic import new_folder
 from seston.campaign import Campaign, load_campaign
