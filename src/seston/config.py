@@ -216,7 +216,12 @@ class SemanticTraining(Strict):
     taxa: tuple[str, ...] = Field(
         (), description="taxa that are wanted, all else is background; empty: all annotated ones"
     )
-    steps: int = Field(900, ge=1, description="steps of the training")
+    initial: Path | None = Field(
+        None,
+        description="folder of a network to begin from, such as one that learned from simulated "
+        "frames; empty: random weights",
+    )
+    steps: int = Field(2000, ge=1, description="steps of the training")
     batch_size: int = Field(4, ge=1, description="squares in a step")
     side: int = Field(512, ge=64, multiple_of=64, description="side of a square, pixels")
     widths: tuple[Annotated[int, Field(ge=4, le=1024)], ...] = Field(

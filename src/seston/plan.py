@@ -54,10 +54,11 @@ class Plan:
         return self.config.semantic.model.as_posix() if self.config.semantic else None
 
     @property
-    def annotations(self) -> list[str]:
-        """Annotated frames that the network is trained from; none where they are simulated."""
+    def network_inputs(self) -> list[str]:
+        """What the network is trained from: annotations, a network to begin from, or nothing."""
         settings = self.config.semantic
-        return [settings.annotations.as_posix()] if settings and settings.annotations else []
+        inputs = (settings.annotations, settings.initial) if settings else ()
+        return [path.as_posix() for path in inputs if path]
 
     def network_depends_on(self) -> str:
         """Fingerprint of the settings of the network's training."""
@@ -256,10 +257,10 @@ def _check_networks(config: cfg.Config, campaigns: Mapping[str, Campaign], path:
                     where=path,
                     cure="Give a network's folder, or train it: see `semantic`.",
                 )
-    if trained and trained.annotations and not trained.annotations.exists():
-        raise ConfigError(
-            f"`semantic.annotations` does not exist: {trained.annotations}", where=path
-        )
+    for key in ("annotations", "initial"):
+        needed = getattr(trained, key, None)
+        if needed and not needed.exists():
+            raise ConfigError(f"`semantic.{key}` does not exist: {needed}", where=path)
 
 
 def _check_taxonomy(config: cfg.Config, path: Path) -> None:

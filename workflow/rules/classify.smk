@@ -52,7 +52,7 @@ if PLAN.network:
 
     rule train_semantic:
         input:
-            PLAN.annotations,
+            PLAN.network_inputs,
         output:
             directory(PLAN.network),
         log:

@@ -47,7 +47,10 @@ def train_semantic(
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
     instrument: Annotated[str, typer.Option(help="Tells light and size of pixels.")] = "isiis",
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 900,
+    initial: Annotated[
+        Path | None, typer.Option(help="A network to begin from.", show_default=False)
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same network.")] = 0,
 ) -> None:
     """Train a network that finds and names objects at once, from annotated or simulated frames."""
@@ -58,8 +61,8 @@ def train_semantic(
         run(load_config(config))
         return
     settings = SemanticTraining(
-        model=model, annotations=annotations, images=images, instrument=instrument, steps=steps,
-        seed=seed,
+        model=model, annotations=annotations, images=images, instrument=instrument,
+        initial=initial, steps=steps, seed=seed,
     )  # fmt: skip
     run(Config(semantic=settings))
 

@@ -128,6 +128,19 @@ def test_another_training_does_not_go_on_from_a_checkpoint_and_a_damaged_one_is_
     assert other.weights_sha256 != load_semantic(tmp_path / "network").card.hash
 
 
+def test_a_trained_network_is_a_good_beginning_for_the_same_taxa_or_others(
+    trained: Path, tmp_path: Path
+) -> None:
+    few = {"steps": 8, "side": 64, "initial": trained}
+    card = train_semantic(Drawn(), held_out(), settings(tmp_path, **few))
+    assert card.metrics["recall"] >= 0.9
+    assert card.training["initial"] == load_semantic(trained).card.hash
+    one = train_semantic(Drawn(), held_out(), settings(tmp_path, **few, taxa=("disc",)))
+    assert one.taxa == ("disc",)
+    with pytest.raises(ModelError, match="has the widths"):
+        train_semantic(Drawn(), held_out(), settings(tmp_path, **few, widths=(8, 16)))
+
+
 def test_a_taxon_that_nobody_annotated_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no object of 'krill' is annotated"):
         train_semantic(Drawn(), held_out(), settings(tmp_path, taxa=("disc", "krill")))

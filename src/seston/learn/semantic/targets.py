@@ -21,10 +21,11 @@ UNSURE = 255
 ENOUGH = 4
 #: Weight of a cell of an object of USUAL_CELLS cells; it falls with the size of the object to the
 #: power of FALL, so that a small one counts almost as much as a large one.
-WEIGHT, USUAL_CELLS, FALL = 8.0, 40, 0.75
+WEIGHT, USUAL_CELLS, FALL = 5.0, 40, 0.75
 LEAST_WEIGHT, MOST_WEIGHT = 0.05, 40.0
-#: Weight of cells of clear water: most cells are, and they teach little.
-WATER_WEIGHT = 0.2
+#: Weight of cells of the background: of what is dark and not wanted, and of clear water, which most
+#: cells are, and which teaches little.
+DARK_WEIGHT, WATER_WEIGHT = 2.0, 0.2
 #: A cell without a pixel darker than this is clear water.
 CLEAR = 221
 
@@ -73,7 +74,7 @@ def target_of(frame: AnnotatedFrame, taxa: Sequence[str]) -> Target:
     sizes = np.bincount(owner.ravel(), minlength=len(wanted) + 1)
     each = WEIGHT * (USUAL_CELLS / np.maximum(sizes, 1)) ** FALL
     each = np.clip(each, LEAST_WEIGHT, MOST_WEIGHT).astype(np.float32)
-    weights = np.where(classes > 0, each[owner], np.float32(1))
+    weights = np.where(classes > 0, each[owner], np.float32(DARK_WEIGHT))
     weights[(classes == 0) & _clear(pixels)] = WATER_WEIGHT
     return Target(pixels, classes, weights, _middles(wanted))
 

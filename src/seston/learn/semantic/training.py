@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from math import cos, pi
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
@@ -17,13 +18,19 @@ import numpy as np
 
 from seston.atomic import new_file, new_folder
 from seston.config import SemanticTraining, fingerprint
-from seston.errors import InputError
+from seston.errors import InputError, ModelError
 from seston.frame import AnnotatedFrame
 from seston.image.regions import CELL, LIKELY
 from seston.learn import _torch
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.semantic.judge import Verdict, judge
-from seston.learn.semantic.model import KIND, half_precision, shares
+from seston.learn.semantic.model import (
+    KIND,
+    half_precision,
+    load_semantic,
+    load_semantic_card,
+    shares,
+)
 from seston.learn.semantic.targets import UNSURE, Target, crop, target_of
 
 if TYPE_CHECKING:
@@ -32,8 +39,10 @@ if TYPE_CHECKING:
     from seston.learn.semantic.network import SemanticNetwork
 
 #: Frames that squares are cut from at a time, and steps after which the oldest is let go.
-POOL, STEPS_PER_FRAME = 8, 8
+POOL, STEPS_PER_FRAME = 8, 16
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-2
+#: Factor on the learning rate of a network that has learned before.
+GENTLER = 0.5
 #: Greatest norm of the gradient.
 LONGEST_STEP = 5.0
 #: Share of the steps in which the learning rate rises.
@@ -145,12 +154,34 @@ class Trainer:
         network = SemanticNetwork(1 + len(taxa), settings.widths)
         self.network: SemanticNetwork = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimiser = torch.optim.AdamW(network.parameters(), weight_decay=WEIGHT_DECAY)
+        if settings.initial:
+            self._begin_from(settings.initial)
         self._pool: dict[int, Target] = {}
         self.checkpoint = settings.model.with_name(f".{settings.model.name}.checkpoint")
 
     @property
     def _identity(self) -> str:
-        return fingerprint(self._settings, self._frames.identity, *self._taxa)
+        initial = self._settings.initial
+        before = load_semantic_card(initial).hash if initial else None
+        return fingerprint(self._settings, self._frames.identity, before, *self._taxa)
+
+    @property
+    def _gentler(self) -> float:
+        return GENTLER if self._settings.initial else 1.0
+
+    def _begin_from(self, folder: Path) -> None:
+        """Take the weights of a trained network; its last layer only if the taxa are the same."""
+        model = load_semantic(folder, device="cpu")
+        if list(model.card.backbone["widths"]) != list(self._settings.widths):
+            raise ModelError(
+                f"has the widths {model.card.backbone['widths']}, not {self._settings.widths}",
+                where=folder,
+                cure="Set `widths` to these.",
+            )
+        weights = model.network.state_dict()
+        if model.taxa != self._taxa:
+            weights = {k: v for k, v in weights.items() if not k.startswith("head.")}
+        self.network.load_state_dict(weights, strict=False)
 
     def run(self, tell: Tell) -> None:
         """Do all steps that are not done yet."""
@@ -167,7 +198,7 @@ class Trainer:
         rng = np.random.default_rng([self._settings.seed, step])
         grey, classes, weights, contrast = self._squares(step, rng)
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(step, self._settings.steps)
+            group["lr"] = learning_rate(step, self._settings.steps) * self._gentler
         self.network.train()
         from seston.learn.semantic.network import scaled
 
@@ -289,6 +320,7 @@ def _card(
         training={
             "learning_set": frames.identity,
             "seed": settings.seed,
+            "initial": load_semantic_card(settings.initial).hash if settings.initial else None,
             "steps": settings.steps,
             "batch_size": settings.batch_size,
             "side": settings.side,
