@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seston.errors import InputError, ModelError
+from seston.errors import ConfigError, InputError, ModelError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
 from seston.learn.heads import HEADS, Head
+from seston.learn.measured import Extractor as AnyExtractor
+from seston.learn.measured import Joined, measurer
 
 if TYPE_CHECKING:
     import torch
@@ -107,7 +109,7 @@ class Model:
     """
 
     card: Card
-    extractor: Extractor
+    extractor: AnyExtractor
     head: Head
 
     @property
@@ -181,18 +183,32 @@ def load_model(folder: Path, *, device: str | None = None, batch_size: int = BAT
     card = load_card(folder)
     arrays = _weights(folder / WEIGHTS, card)
     try:
-        name, side = str(card.backbone["name"]), int(card.preprocessing["image_size"])
-        mean, std = float(card.preprocessing["mean"]), float(card.preprocessing["std"])
         head = HEADS[card.head["kind"]].from_arrays(_part(arrays, "head."))
-    except (KeyError, TypeError, ValueError):
+        extractor = _extractor(card, arrays, folder / WEIGHTS, best_device(device), batch_size)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelError | ConfigError):
+            raise
         raise ModelError("the card and the weights do not fit", where=folder, cure=CURE) from None
-    built = backbones.build(name)
-    backbones.fill(built.module, _part(arrays, "backbone."), folder / WEIGHTS)
-    backbone = backbones.Backbone(name, built.module, built.n_features, mean, std)
-    extractor = Extractor(backbone, side, best_device(device), batch_size)
     if not head.fits(extractor.n_features, len(card.taxa)):
         raise ModelError("the head does not fit the card", where=folder, cure=CURE)
     return Model(card, extractor, head)
+
+
+def _extractor(
+    card: Card, arrays: dict[str, Any], path: Path, device: torch.device, batch_size: int
+) -> AnyExtractor:
+    facts = card.preprocessing
+    parts: list[AnyExtractor] = []
+    if facts.get("inputs", "deep") != "measured":
+        name, side = str(card.backbone["name"]), int(facts["image_size"])
+        built = backbones.build(name)
+        backbones.fill(built.module, _part(arrays, "backbone."), path)
+        mean, std = float(facts["mean"]), float(facts["std"])
+        backbone = backbones.Backbone(name, built.module, built.n_features, mean, std)
+        parts.append(Extractor(backbone, side, device, batch_size))
+    if facts.get("measured"):
+        parts.append(measurer(facts["measured"]))
+    return Joined(tuple(parts))
 
 
 def _weights(path: Path, card: Card) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import os
 
 from seston.config import Config
 from seston.errors import ConfigError
-from seston.progress import progress
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +31,7 @@ def train(config: Config) -> None:
             cure="Name the folder that holds one folder of pictures per taxon.",
         )
     learn.use_threads(len(os.sched_getaffinity(0)))
-    with progress("train", 0, "vignettes") as shown:
-
-        def tell(done: int, total: int) -> None:
-            shown.total = total
-            shown.advance(done - shown.done)
-
-        card = learn.train(settings.learning_set, settings.model, settings.training, progress=tell)
+    card = learn.train(settings.learning_set, settings.model, settings.training)
     log.info(
         "train: %d taxa, accuracy %.3f, balanced %.3f on the vignettes held out",
         len(card.taxa), card.metrics["accuracy"], card.metrics["balanced_accuracy"],
