@@ -21,8 +21,9 @@ from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.heads import LinearHead
 from seston.learn.heads.linear import INVERSE_PENALTY
 from seston.learn.held_out import HELD_OUT, HeldOut
-from seston.learn.learning_set import LearningSet, read_learning_set
+from seston.learn.learning_set import LearningSet
 from seston.learn.model import Extractor
+from seston.learn.sources import read_learning_set
 from seston.learn.splits import TEST, TRAIN, VALIDATION, split
 
 Float32Array = NDArray[np.float32]
