@@ -124,6 +124,8 @@ def footer_lines(vignette: UInt8Array) -> int:
     """
     if vignette.shape[0] <= FOOTER or vignette.shape[1] < _BAR_LEFT + _SHORTEST_BAR:
         return 0
+    if abs(int(vignette[-_BAR_UP, _BAR_LEFT]) - int(vignette[-1, 0])) < _FAR - _NEAR:
+        return 0  # most pictures have none: this is known at once
     footer = vignette[-FOOTER:].astype(np.int16)
     ground = int(np.median(footer[-3:]))
     plain = np.concatenate((footer[:_BLANK_ABOVE].ravel(), footer[-2:].ravel()))
