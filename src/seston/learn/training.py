@@ -23,10 +23,11 @@ from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
-from seston.learn.learning_set import LearningSet, read_learning_set
+from seston.learn.learning_set import LearningSet
 from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Joined, Measurer
 from seston.learn.model import Extractor
+from seston.learn.sources import read_learning_set
 from seston.learn.splits import TRAIN, VALIDATION, split
 from seston.progress import progress
 
