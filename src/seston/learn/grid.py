@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError
 
-from seston.config import Strict, explain
+from seston.config import HeadName, Strict, explain
 from seston.errors import ConfigError
 
 GRIDS = ("quick", "full")
@@ -29,7 +29,9 @@ class Data(Strict):
 
     path: Path | None = Field(None, description="as `seston train --images` takes it")
     at_most: int | None = Field(None, ge=2, description="vignettes of a class; all if absent")
-    not_plankton: list[str] = Field([], description="labels that are no plankton; * stands for any")
+    not_plankton: tuple[str, ...] = Field(
+        (), description="labels that are no plankton; * stands for any"
+    )
 
 
 class Network(Strict):
@@ -48,7 +50,7 @@ class Network(Strict):
 class FineTuned(Network):
     """A backbone that learns with its head."""
 
-    head: str
+    head: HeadName
     epochs: int = Field(ge=1)
 
 
@@ -56,12 +58,11 @@ class Grid(Strict):
     """What is compared."""
 
     data: dict[str, Data]
-    networks: list[Network] = []
-    heads: list[str] = []
-    measured_heads: list[str] = []
-    fine_tuned: list[FineTuned] = []
-    seeds: list[int] = [0, 1, 2]
-    shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    networks: tuple[Network, ...] = ()
+    heads: tuple[HeadName, ...] = ()
+    measured_heads: tuple[HeadName, ...] = ()
+    fine_tuned: tuple[FineTuned, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2)
 
     def cells(self) -> Iterator[Cell]:
         """Name all cells, cheap ones first."""
