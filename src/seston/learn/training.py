@@ -21,13 +21,15 @@ from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
+from seston.learn.duplicates import CONFLICTS, duplicates
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
-from seston.learn.learning_set import LearningSet, read_learning_set
+from seston.learn.learning_set import LearningSet
 from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Joined, Measurer
 from seston.learn.model import Extractor
-from seston.learn.splits import TRAIN, VALIDATION, split
+from seston.learn.sources import read_learning_set
+from seston.learn.splits import TRAIN, VALIDATION, split, split_table
 from seston.progress import progress
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ SIZE_IMPORTANCE = 10.0
 """Three size inputs stand beside a thousand of the network: without this they hardly count."""
 
 CHUNK = 256
-CURVES = "training.csv"
+CURVES, SPLIT = "training.csv", "split.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +126,9 @@ def train(
         hashes = [hashlib.sha256(content).hexdigest() for content in files.values()]
         card = card_of(pictures, settings, trained, *hashes)
         files[CARD] = card.text().encode()
+        files[SPLIT] = split_table(pictures, trained.parts).encode()
+        if (same := duplicates(pictures)).conflicts:
+            files[CONFLICTS] = same.table.encode()
         if trained.history:
             files[CURVES] = curves(trained.history).encode()
         for name, content in files.items():
