@@ -218,9 +218,6 @@ def _hash(
     parts: NDArray[np.uint8] | None,
 ) -> str:
     nothing: list[None] = [None] * len(names)
-    told = [
-        nothing if sizes is None else sizes.tolist(),
-        nothing if parts is None else parts.tolist(),
-    ]
+    told = [nothing if sizes is None else sizes.tolist(), nothing if parts is None else parts.tolist()]
     rows = sorted(json.dumps(row) for row in zip(names, digests, *told, strict=True))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ Float32Array = NDArray[np.float32]
 SIZE_IMPORTANCE = 10.0
 """Three size inputs stand beside a thousand of the network: without this they hardly count."""
 
+LEAST_SPREAD = 0.25
 CHUNK = 256
 CURVES, SPLIT = "training.csv", "split.csv"
 
@@ -241,7 +242,10 @@ class _Trainer:
         extractor = Extractor(
             backbone, self._settings.image_size, self._device, self._settings.batch_size
         )
-        lesson = self._lesson(self._features(extractor, "train, first look"), backbone)
+        lesson = replace(
+            self._lesson(self._features(extractor, "train, first look"), backbone),
+            least_spread=LEAST_SPREAD,
+        )
         first = NEURAL_HEADS.get(self._settings.head, LinearHead).fit(lesson)
         material = pictures_of(self._pictures, backbone, self._settings, self._device)
         with _tensorboard(self._settings.tensorboard) as tell:
