@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from seston import config
 from seston.learn import loop, preprocess
+from seston.learn.augment import augment
 from seston.learn.backbones import Backbone
 from seston.learn.checkpoint import Checkpoint
 from seston.learn.heads import NeuralHead
@@ -68,7 +70,7 @@ class Pictures:
         Change pictures where a seed is given.
     """
 
-    vignettes: tuple[NDArray[np.uint8], ...]
+    vignettes: Sequence[NDArray[np.uint8]]
     sizes: NDArray[np.float64]
     inputs: Float32Array
     side: int
@@ -79,7 +81,7 @@ class Pictures:
 
     def load(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
         """Make squares of some vignettes."""
-        chosen = [self.vignettes[i] for i in rows]
+        chosen = [self.vignettes[int(i)] for i in rows]
         return preprocess.squares(chosen, self.side, self.sizes[rows]), self.inputs[rows]
 
     def to_device(self, loaded: tuple[NDArray[Any], ...], seed: int | None) -> loop.Tensors:
@@ -87,9 +89,7 @@ class Pictures:
         grey, inputs = (torch.from_numpy(a).to(self.device) for a in loaded)
         pixels = grey[:, None].float().div_(255)
         if seed is not None and self.augmented:
-            from seston.learn.augment import augment
-
-            pixels = augment(pixels, torch.Generator(self.device).manual_seed(seed))
+            pixels = augment(pixels, torch.Generator().manual_seed(seed))
         scaled = (pixels - self.mean) / self.std
         return scaled.contiguous(memory_format=torch.channels_last), inputs
 

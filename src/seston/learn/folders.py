@@ -28,13 +28,16 @@ class ClassFolder:
     Parameters
     ----------
     path : Path
+    below : str
+        Its path below the learning set.
     label : str
-        Its path below the learning set, without the folder of its part.
+        That path without the folder of its part.
     part : int
         See `seston.learn.parts`.
     """
 
     path: Path
+    below: str
     label: str
     part: int
 
@@ -59,7 +62,7 @@ def class_folders(folder: Path) -> list[ClassFolder]:
         below = _inner(first) if split else [first]
         for path in (p for start in below for p in _leaves(start, 0)):
             label = path.relative_to(base).as_posix().replace("/", LEVEL)
-            found.append(ClassFolder(path, label, part))
+            found.append(ClassFolder(path, path.relative_to(folder).as_posix(), label, part))
     return found
 
 
@@ -112,10 +115,11 @@ def read_folder(folder: Path, left_out: LeftOut) -> Iterator[Example]:
             cure="Put the pictures of each taxon into a folder of its own, named after it.",
         )
     size, bright = read_facts(folder / FACTS)
-    items = ((path, (one, path)) for one in classes for path in _pictures(one.path))
+    items = (
+        (path, (one, f"{one.below}/{path.name}")) for one in classes for path in _pictures(one.path)
+    )
     seen: set[str] = set()
-    for (one, path), vignette in read_pictures(items):
-        origin = path.relative_to(folder).as_posix()
+    for (one, origin), vignette in read_pictures(items):
         if vignette is None:
             left_out.damaged(origin, UNREADABLE)
             continue

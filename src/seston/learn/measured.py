@@ -9,16 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from seston.config import Segmentation
-from seston.features import CHEAP, FEATURES
-from seston.frame import Vignette
-from seston.image import measure_vignettes
+from seston.features import FEATURES
+from seston.learn.measuring import NAMES, measure
 
 Float32Array = NDArray[np.float32]
 Vignettes = Sequence[NDArray[np.uint8]]
-
-LARGEST = 1e30
-"""Some invariants of tiny objects leave the range of float32; a tree needs only their order."""
 
 
 class Extractor(Protocol):
@@ -44,7 +39,7 @@ class Measurer:
         Features, as in `seston.features`.
     """
 
-    names: tuple[str, ...] = CHEAP
+    names: tuple[str, ...] = NAMES
 
     @property
     def n_features(self) -> int:
@@ -52,34 +47,8 @@ class Measurer:
         return len(self.names)
 
     def features(self, vignettes: Vignettes, sizes: NDArray[np.float64]) -> Float32Array:
-        """Measure vignettes: (n, n_features), float32, 0 where a feature has no value.
-
-        Parameters
-        ----------
-        vignettes : sequence of array (y, x), uint8
-            Dark objects; the median of the border is the level of the water.
-        sizes : array (n, 2), mm or pixels
-            Height and width of the pixels of each.
-        """
-        out = np.zeros((len(vignettes), len(self.names)), np.float32)
-        kinds, which = np.unique(sizes, axis=0, return_inverse=True)
-        for kind, (height, width) in enumerate(kinds):
-            rows = np.flatnonzero(which.ravel() == kind)
-            cut = [_cut_out(vignettes[int(i)]) for i in rows]
-            found = measure_vignettes(
-                cut,
-                settings=Segmentation(background="level"),
-                pixel_height=float(height),
-                pixel_width=float(width),
-                names=self.names,
-            )
-            out[rows] = found.features
-        return np.nan_to_num(out, copy=False, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
-
-
-def _cut_out(pixels: NDArray[np.uint8]) -> Vignette:
-    height, width = pixels.shape
-    return Vignette(0, 0, height, width, pixels=pixels)
+        """Give (n, n_features) for vignettes whose pixels have sizes (n, 2)."""
+        return measure(vignettes, sizes, self.names)
 
 
 def measurer(names: Sequence[str]) -> Measurer:

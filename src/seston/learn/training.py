@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
+from seston.learn.duplicates import CONFLICTS, duplicates
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.learning_set import LearningSet
@@ -28,7 +29,7 @@ from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Joined, Measurer
 from seston.learn.model import Extractor
 from seston.learn.sources import read_learning_set
-from seston.learn.splits import TRAIN, VALIDATION, split
+from seston.learn.splits import TRAIN, VALIDATION, split, split_table
 from seston.progress import progress
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ Float32Array = NDArray[np.float32]
 SIZE_IMPORTANCE = 10.0
 """Three size inputs stand beside a thousand of the network: without this they hardly count."""
 
+LEAST_SPREAD = 0.25
 CHUNK = 256
-CURVES = "training.csv"
+CURVES, SPLIT = "training.csv", "split.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,9 @@ def train(
         hashes = [hashlib.sha256(content).hexdigest() for content in files.values()]
         card = card_of(pictures, settings, trained, *hashes)
         files[CARD] = card.text().encode()
+        files[SPLIT] = split_table(pictures, trained.parts).encode()
+        if (same := duplicates(pictures)).conflicts:
+            files[CONFLICTS] = same.table.encode()
         if trained.history:
             files[CURVES] = curves(trained.history).encode()
         for name, content in files.items():
@@ -237,7 +242,10 @@ class _Trainer:
         extractor = Extractor(
             backbone, self._settings.image_size, self._device, self._settings.batch_size
         )
-        lesson = self._lesson(self._features(extractor, "train, first look"), backbone)
+        lesson = replace(
+            self._lesson(self._features(extractor, "train, first look"), backbone),
+            least_spread=LEAST_SPREAD,
+        )
         first = NEURAL_HEADS.get(self._settings.head, LinearHead).fit(lesson)
         material = pictures_of(self._pictures, backbone, self._settings, self._device)
         with _tensorboard(self._settings.tensorboard) as tell:

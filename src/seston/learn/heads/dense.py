@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 DROPOUT_BEFORE, DROPOUT_AFTER = 0.4, 0.2
-EPOCHS, PATIENCE, BATCH = 60, 6, 64
-"""How long a head alone is trained, on features that are there already."""
+BATCH, RATE, DECAY = 64, 1e-3, 0.1
+EPOCHS, PATIENCE, STEPS = 60, 8, 1000
+"""How long a head alone is trained on features that are there already: for so many epochs, or
+where there are few pictures, for so many steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class DenseHead:
         """Train the layers; epochs end when the validation rows gain no more."""
         from seston.learn import loop
 
-        mean, scale = lesson.spread()
+        mean, scale = lesson.spread(weighted=False)  # dropout of a heavy feature is noise
         first = cls._untrained(mean, scale, lesson)
         pupil = first.layers()
         features = np.concatenate((lesson.features, lesson.validation_features))
@@ -66,7 +68,11 @@ class DenseHead:
             validation=np.arange(n, len(features)),
             taxon_weights=lesson.taxon_weights,
         )
-        settings = loop.Settings(EPOCHS, PATIENCE, BATCH, seed=lesson.seed)
+        epochs = max(EPOCHS, STEPS * BATCH // n)
+        settings = loop.Settings(
+            epochs, epochs * PATIENCE // EPOCHS, BATCH, RATE, DECAY * EPOCHS / epochs,
+            seed=lesson.seed,
+        )  # fmt: skip
         loop.run(pupil, material, task, settings)
         return first.with_layers(pupil)
 

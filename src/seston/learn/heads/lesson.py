@@ -11,6 +11,9 @@ Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
 
+SMALLEST = 1e-6
+"""A feature that varies less than this is constant, but for rounding."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
@@ -29,6 +32,9 @@ class Lesson:
     validation_features : array (m, n_features), float32
     validation_labels : array (m,), int64
         Not learned from: numbers of trees and of epochs are chosen by them. May have no rows.
+    least_spread : float
+        What varies less than this share of the median feature is not blown up to the size of
+        the others. A network that learns on could run away through a feature that slept before.
     seed : int
     """
 
@@ -38,6 +44,7 @@ class Lesson:
     importance: Float32Array
     validation_features: Float32Array
     validation_labels: Int64Array
+    least_spread: float = 0.0
     seed: int = 0
 
     @property
@@ -51,11 +58,19 @@ class Lesson:
         weights = self.taxon_weights[self.labels]
         return np.asarray(weights / weights.mean(), np.float64)
 
-    def spread(self) -> tuple[Float32Array, Float32Array]:
-        """Mean and scale that standardise the features and make important ones larger."""
+    def spread(self, *, weighted: bool = True) -> tuple[Float32Array, Float32Array]:
+        """Mean and scale that standardise the features.
+
+        Parameters
+        ----------
+        weighted : bool
+            Make important features larger.
+        """
         mean = self.features.mean(axis=0, dtype=np.float64)
         spread = self.features.std(axis=0, dtype=np.float64)
-        scale = np.where(spread > 1e-6, spread, 1.0) / self.importance
+        least = self.least_spread * np.median(spread)
+        scale = np.maximum(np.where(spread > SMALLEST, spread, 1.0), least)
+        scale = scale / self.importance if weighted else scale
         return mean.astype(np.float32), scale.astype(np.float32)
 
 

@@ -18,9 +18,6 @@ INVERSE_PENALTY = 0.03
 """Inverse strength of the penalty on weights; best or near it on UVP6 and ZooScan vignettes."""
 
 MAX_ITERATIONS = 500
-DROPOUT = 0.2
-"""Share of the features that a network in training does not see, each time others."""
-
 
 @dataclass(frozen=True, slots=True)
 class LinearHead:
@@ -66,7 +63,7 @@ class LinearHead:
     @property
     def settings(self) -> dict[str, Any]:
         """What a card tells of the fit."""
-        return {"inverse_penalty": INVERSE_PENALTY, "dropout": DROPOUT}
+        return {"inverse_penalty": INVERSE_PENALTY}
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -90,13 +87,13 @@ class LinearHead:
 
         from seston.learn.heads.layers import linear
 
-        return nn.Sequential(nn.Dropout(DROPOUT), linear(self.weight, self.bias))
+        return nn.Sequential(linear(self.weight, self.bias))
 
     def with_layers(self, layers: nn.Sequential) -> Self:
         """Give the head that the layers have become."""
         from seston.learn.heads.layers import arrays_of
 
-        return type(self)(self.mean, self.scale, *arrays_of(layers[1]))
+        return type(self)(self.mean, self.scale, *arrays_of(layers[0]))
 
 
 def _one_column_a_taxon(
