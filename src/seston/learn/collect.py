@@ -192,9 +192,10 @@ def _table(
     if not names:
         return (), None
     values = np.array([[one[name] for name in names] for one in measured], np.float32)
-    whole = np.isfinite(values).all(axis=0)
-    kept = tuple(name for name, good in zip(names, whole, strict=True) if good)
-    return kept, (values[:, whole] if kept else None)
+    kept = np.flatnonzero(np.isfinite(values).all(axis=0))
+    if not len(kept):
+        return (), None
+    return tuple(names[i] for i in kept), values[:, kept]
 
 
 def digests_of(vignettes: Sequence[NDArray[np.uint8]]) -> tuple[str, ...]:
@@ -218,6 +219,9 @@ def _hash(
     parts: NDArray[np.uint8] | None,
 ) -> str:
     nothing: list[None] = [None] * len(names)
-    told = [nothing if sizes is None else sizes.tolist(), nothing if parts is None else parts.tolist()]
+    told = [
+        nothing if sizes is None else sizes.tolist(),
+        nothing if parts is None else parts.tolist(),
+    ]
     rows = sorted(json.dumps(row) for row in zip(names, digests, *told, strict=True))
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()

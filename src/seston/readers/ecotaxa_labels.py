@@ -41,9 +41,7 @@ def is_ecotaxa(path: Path) -> bool:
     return EcoTaxa.can_open(path)
 
 
-def read_sorted(
-    path: Path, statuses: Collection[str], others: Counter[str]
-) -> Iterator[Sorted]:
+def read_sorted(path: Path, statuses: Collection[str], others: Counter[str]) -> Iterator[Sorted]:
     """Give the objects of a bundle that have a category and one of some statuses.
 
     Parameters
