@@ -13,6 +13,7 @@ from seston import image
 from seston.config import Segmentation
 from seston.features import SETS
 from seston.frame import Vignette
+from seston.learn.collect import LARGEST
 from seston.learn.learning_set import LearningSet
 
 UInt8Array = NDArray[np.uint8]
@@ -22,9 +23,6 @@ Float32Array = NDArray[np.float32]
 _OF_PLACE: Final = ("centroid_local", "centroid_weighted_local", "first_column", "orientation")
 NAMES: Final = tuple(name for name in SETS["fast"] if not name.startswith(_OF_PLACE))
 """What is measured by default: size, shape and grey levels, in the units of `seston.features`."""
-
-LARGEST: Final = 1e30
-"""Some invariants of tiny objects leave the range of float32; what learns needs their order only."""
 
 _SETTINGS: Final = Segmentation(
     polarity="dark", background="level", pieces="largest", faint_threshold=None
