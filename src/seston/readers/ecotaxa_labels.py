@@ -16,6 +16,9 @@ from seston.readers.ecotaxa_cells import status
 from seston.readers.ecotaxa_sheet import Sheet
 from seston.readers.ecotaxa_vignettes import read_frames
 
+#: Frames whose rows are looked up together; their pictures are read one by one.
+_FRAMES = 256
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sorted:
@@ -41,9 +44,7 @@ def is_ecotaxa(path: Path) -> bool:
     return EcoTaxa.can_open(path)
 
 
-def read_sorted(
-    path: Path, statuses: Collection[str], others: Counter[str]
-) -> Iterator[Sorted]:
+def read_sorted(path: Path, statuses: Collection[str], others: Counter[str]) -> Iterator[Sorted]:
     """Give the objects of a bundle that have a category and one of some statuses.
 
     Parameters
@@ -81,8 +82,9 @@ def _choose(sheet: Sheet, statuses: Collection[str]) -> tuple[Sheet, Counter[str
 
 def _of_sheet(shelf: Shelf, sheet: Sheet) -> Iterator[Sorted]:
     frames = sheet.frames
-    for number in np.flatnonzero(np.diff(sheet.starts)).tolist():
-        sample = str(frames["sample_id"].iloc[number])
-        pixel = float(frames["pixel_mm"].iloc[number])
-        for vignettes in read_frames(shelf, sheet, [number], np.nan):
-            yield from (Sorted(vignette, sample, pixel) for vignette in vignettes)
+    held = np.flatnonzero(np.diff(sheet.starts)).tolist()
+    for few in (held[i : i + _FRAMES] for i in range(0, len(held), _FRAMES)):
+        samples = frames["sample_id"].iloc[few].astype(str)
+        every = read_frames(shelf, sheet, few, np.nan)
+        for sample, pixel, found in zip(samples, frames["pixel_mm"].iloc[few], every, strict=True):
+            yield from (Sorted(vignette, sample, float(pixel)) for vignette in found)
