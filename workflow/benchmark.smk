@@ -33,6 +33,8 @@ rule all:
 
 
 rule cell:
+    input:
+        lambda wildcards: CELLS[f"{OUT}/cells/{wildcards.cell}.json"],
     output:
         f"{OUT}/cells/{{cell}}.json",
     log:
@@ -46,15 +48,19 @@ rule cell:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
         gpu=int(config.get("gpus", 0)),
+    params:
+        grid=GRID,
+        where=WHERE,
+        out=OUT,
     message:
         "Cell {wildcards.cell}"
     shell:
-        "seston benchmark {GRID} {WHERE} --out {OUT} --cell {wildcards.cell} &> {log}"
+        "seston benchmark {params.grid} {params.where} --out {params.out} --cell {wildcards.cell} &> {log}"
 
 
 rule table:
     input:
-        CELLS,
+        list(CELLS),
     output:
         f"{OUT}/table.md",
     log:
@@ -67,7 +73,11 @@ rule table:
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        grid=GRID,
+        where=WHERE,
+        out=OUT,
     message:
         "Tables of the grid"
     shell:
-        "seston benchmark {GRID} {WHERE} --out {OUT} &> {log}"
+        "seston benchmark {params.grid} {params.where} --out {params.out} &> {log}"

@@ -126,3 +126,14 @@ def test_a_damaged_cell_is_told(folder: Path, tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(StoreError, match="is not what this cell wrote"):
             read_cell(tmp_path, cell)
+
+
+def test_cells_that_share_features_wait_for_the_one_that_makes_them(folder: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.stages.benchmark import cell_files
+
+    before = cell_files(small(folder), Path("out"))
+    assert len(before) == 6
+    leaders = {file for file, needs in before.items() if not needs}
+    assert len(leaders) == 2  # one for the measured features, one for the network
+    assert all(set(needs) <= leaders for needs in before.values())

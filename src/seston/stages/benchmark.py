@@ -74,9 +74,18 @@ def grid_of(name: str, data: Iterable[str]) -> Grid:
     return load_grid(name, _places(data))
 
 
-def cell_files(grid: Grid, out: Path) -> list[str]:
-    """Give the files of all cells, for a workflow that runs them."""
-    return [path_of(out, cell).as_posix() for cell in grid.cells()]
+def cell_files(grid: Grid, out: Path) -> dict[str, list[str]]:
+    """Name the file of each cell, and the files that must be there before, for a workflow.
+
+    Cells of one network on one data set share its features: the first one makes them.
+    """
+    first: dict[tuple[str, str], str] = {}
+    before: dict[str, list[str]] = {}
+    for cell in grid.cells():
+        file = path_of(out, cell).as_posix()
+        leader = file if cell.epochs else first.setdefault((cell.data, cell.network), file)
+        before[file] = [] if leader == file else [leader]
+    return before
 
 
 def _places(data: Iterable[str]) -> Mapping[str, Path]:
