@@ -108,9 +108,10 @@ class Plan:
         return noted == self.objects_depend_on(campaign, shard)
 
     def model_depends_on(self) -> str:
-        """Fingerprint of the settings of the training."""
-        settings = self.config.classification
-        return cfg.fingerprint(seston.__version__, settings.training if settings else None)
+        """Fingerprint of the settings of the training, and of the taxa that labels stand for."""
+        settings, taxonomy = self.config.classification, self.config.taxonomy
+        taxa = taxonomy.read_text("utf-8", "replace") if taxonomy and taxonomy.exists() else ""
+        return cfg.fingerprint(seston.__version__, settings.training if settings else None, taxa)
 
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""

@@ -117,12 +117,28 @@ def _training(pictures: LearningSet, settings: config.Training, trained: Trained
         "seed": settings.seed,
         "pixel_size_mm": None if sizes is None else np.median(sizes, axis=0).tolist(),
         "effective_prior": _prior(pictures, settings, trained),
+        "taxonomy": _taxonomy(pictures),
         "learned_from": by_taxon(TRAIN),
         "validation": by_taxon(VALIDATION),
         "test": by_taxon(TEST),
         "skipped": len(pictures.skipped),
         "contradictions": len(pictures.contradictions),
         **_epochs(settings, trained.history),
+    }
+
+
+def _taxonomy(pictures: LearningSet) -> dict[str, dict[str, Any]]:
+    """What the table of taxa tells of each taxon; nothing where there was no table."""
+    known = ((taxon, pictures.taxonomy.get(taxon)) for taxon in pictures.taxa)
+    return {
+        taxon: {
+            "aphia_id": found.aphia_id,
+            "lineage": list(found.lineage),
+            "plankton": found.plankton,
+            "group": found.group,
+        }
+        for taxon, found in known
+        if found is not None
     }
 
 

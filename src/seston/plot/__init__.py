@@ -12,6 +12,7 @@ from seston.plot.quality import quality, reasons
 from seston.plot.section import has_values, section, sections
 from seston.plot.spectrum import size_spectrum
 from seston.plot.style import to_png, to_svg
+from seston.plot.training import training
 
 __all__ = [
     "Cells",
@@ -30,5 +31,6 @@ __all__ = [
     "size_spectrum",
     "to_png",
     "to_svg",
+    "training",
     "water_profile",
 ]

@@ -19,6 +19,7 @@ INVERSE_PENALTY = 0.03
 
 MAX_ITERATIONS = 500
 
+
 @dataclass(frozen=True, slots=True)
 class LinearHead:
     """Standardised features, then multinomial logistic regression.
