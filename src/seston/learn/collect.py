@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 LARGEST: Final = 1e30
 #: A set of which more than this share looks turned is told of.
 _FEW_TURNED: Final = 0.02
+_NOTHING: Final = np.empty(0, np.float32)
 
 
 def collect(
@@ -114,6 +115,8 @@ class _Draft:
         """Give the features that the first example has: others are not told of every vignette."""
         if self._features is None:
             self._features = tuple(measured)
+        if not self._features:
+            return _NOTHING
         values = [measured.get(name, np.nan) for name in self._features]
         return np.clip(values, -LARGEST, LARGEST).astype(np.float32)
 
