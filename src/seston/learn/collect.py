@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 LARGEST: Final = 1e30
 #: A set of which more than this share looks turned is told of.
 _FEW_TURNED: Final = 0.02
+_NOTHING: Final = np.empty(0, np.float32)
 
 
 def collect(
@@ -86,7 +87,7 @@ class _Draft:
         self._taxonomy, self._crop_bottom, self._left_out = taxonomy, crop_bottom, left_out
         self._vignettes = RaggedDraft()
         self._borders: list[int] = []
-        self._labels: dict[str, str] = {}
+        self._first: dict[str, tuple[tuple[str, ...], bool]] = {}
         self.names: list[str] = []
         self._rows: list[tuple[str, str, int, tuple[float, float] | None, bool | None]] = []
         self._features: tuple[str, ...] | None = None
@@ -104,7 +105,8 @@ class _Draft:
             return
         self._vignettes.append(vignette)
         self._borders.append(preprocess.border_median(vignette))
-        self._labels.setdefault(name, example.label)
+        above = example.lineage or tuple(example.label.split(LEVEL)[:-1])
+        self._first.setdefault(name, (above, example.plankton))
         self.names.append(name)
         told = (example.origin, example.group, example.part)
         self._rows.append((*told, example.pixel_size_mm, example.bright))
@@ -114,6 +116,8 @@ class _Draft:
         """Give the features that the first example has: others are not told of every vignette."""
         if self._features is None:
             self._features = tuple(measured)
+        if not self._features:
+            return _NOTHING
         values = [measured.get(name, np.nan) for name in self._features]
         return np.clip(values, -LARGEST, LARGEST).astype(np.float32)
 
@@ -156,11 +160,12 @@ class _Draft:
         )
 
     def _taxon(self, name: str) -> Taxon:
-        found = self._taxonomy.taxon(name)
-        above = tuple(self._labels[name].split(LEVEL)[:-1])
-        if found.lineage or not above:
+        """Give what the table of taxa tells; of a taxon that it has not, what the source tells."""
+        found, (above, plankton) = self._taxonomy.taxon(name), self._first[name]
+        if found.lineage:
             return found
-        return Taxon(name, found.aphia_id, above, found.plankton, found.group)
+        lives = plankton if found == Taxon(name) else found.plankton
+        return Taxon(name, found.aphia_id, above, lives, found.group)
 
 
 def _turned(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,15 @@ class Sorted:
         Empty where the table names none.
     pixel_mm : float
         Size of a pixel, NaN where the table does not tell it.
+    lineage : tuple of str
+        Categories of EcoTaxa from the root ("living" or "not-living") to its own; empty where the
+        table does not tell them.
     """
 
     vignette: Vignette
     sample: str
     pixel_mm: float
+    lineage: tuple[str, ...] = ()
 
 
 def is_ecotaxa(path: Path) -> bool:
@@ -85,6 +90,14 @@ def _of_sheet(shelf: Shelf, sheet: Sheet) -> Iterator[Sorted]:
     held = np.flatnonzero(np.diff(sheet.starts)).tolist()
     for few in (held[i : i + _FRAMES] for i in range(0, len(held), _FRAMES)):
         samples = frames["sample_id"].iloc[few].astype(str)
-        every = read_frames(shelf, sheet, few, np.nan)
-        for sample, pixel, found in zip(samples, frames["pixel_mm"].iloc[few], every, strict=True):
-            yield from (Sorted(vignette, sample, float(pixel)) for vignette in found)
+        every = zip(few, samples, frames["pixel_mm"].iloc[few], strict=True)
+        read = read_frames(shelf, sheet, few, np.nan)
+        for (number, sample, pixel), found in zip(every, read, strict=True):
+            rows = sheet.objects["above"].iloc[sheet.starts[number] : sheet.starts[number + 1]]
+            for vignette, above in zip(found, rows, strict=True):
+                yield Sorted(vignette, sample, float(pixel), _levels(str(above)))
+
+
+@lru_cache(maxsize=4096)
+def _levels(hierarchy: str) -> tuple[str, ...]:
+    return tuple(level.strip() for level in hierarchy.split(">") if level.strip())
