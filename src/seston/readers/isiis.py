@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import InputError
@@ -23,6 +22,7 @@ from seston.readers.listing import Listed, list_line_scan
 from seston.readers.names import natural, time_in
 from seston.readers.piece import Piece
 from seston.readers.reader import FrameReader, files_below, none_found, register
+from seston.variables import ENVIRONMENT
 
 SUFFIXES = video.SUFFIXES | pictures.SUFFIXES
 _AT_A_TIME = 8  # headers read at once: the disk waits, not the processor
@@ -58,7 +58,7 @@ class Isiis(FrameReader):
             raise none_found(self.deployment.path, SUFFIXES)
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             listed = list(pool.map(self._look_into, files))
-        speed = MeanSpeed(self.environment(), self.ingest.position_tolerance_s)
+        speed = MeanSpeed(self.records()[0], self.ingest.position_tolerance_s)
         return list_line_scan(
             self._in_time(listed), self.deployment.deployment, self.optics, self.ingest, speed
         )
@@ -135,14 +135,16 @@ class MeanSpeed:
 
     Parameters
     ----------
-    log : Dataset (time)
-        With ``speed`` (m/s), or without.
+    log : DataFrame
+        ``time`` (datetime64[ns]), with ``speed`` (m/s) or without.
     tolerance_s : float, s
         How far beyond.
     """
 
-    def __init__(self, log: xr.Dataset, tolerance_s: float) -> None:
-        speed = log["speed"].to_numpy().astype(np.float64) if "speed" in log else np.empty(0)
+    def __init__(self, log: pd.DataFrame, tolerance_s: float) -> None:
+        speed = np.empty(0)
+        if "speed" in log:  # as precise as the environment keeps it
+            speed = log["speed"].to_numpy(ENVIRONMENT["speed"].dtype).astype(np.float64)
         known = np.isfinite(speed)
         self._time = log["time"].to_numpy()[: len(speed)][known].astype("datetime64[ns]")
         self._sum = np.concatenate([[0.0], np.cumsum(speed[known])])

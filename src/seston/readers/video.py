@@ -9,22 +9,30 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
-import cv2
 import numpy as np
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers.avi import read_avi
 from seston.readers.pictures import MAX_PIXELS, check_size, check_there
 
+if TYPE_CHECKING:  # libav is loaded with the first frame: most folders hold no video
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
 SUFFIXES = frozenset({".avi", ".mp4", ".mov", ".mkv", ".m4v"})
 _INTRA = frozenset({"rawvideo", "ffv1", "mjpeg", "huffyuv", "ffvhuff", "utvideo", "png", "v210"})
 _DEEP = ("16", "14", "12", "10", "f32")
+
+
+def _damage() -> tuple[type[Exception], ...]:
+    """What libav raises on files that are cut or damaged."""
+    from av import FFmpegError
+
+    return FFmpegError, ValueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +85,12 @@ def _header_by_libav(path: Path) -> VideoHeader:
 
 
 def _open(path: Path) -> InputContainer:
+    import av
+
     check_there(path)
     try:
         container = av.open(str(path))
-    except (av.FFmpegError, ValueError) as error:
+    except _damage() as error:
         raise InputError(f"not a video that can be read: {error}", where=path) from None
     streams = container.streams.video
     if not streams or getattr(streams[0], "codec_context", None) is None:
@@ -134,7 +144,7 @@ def _wanted(
 
 def _take_one(frames: Iterator[VideoFrame]) -> None:
     """Take one frame; if it is damaged, those that are wanted may not be."""
-    with contextlib.suppress(av.FFmpegError, ValueError):
+    with contextlib.suppress_damage():
         next(frames, None)
 
 
@@ -145,7 +155,7 @@ def _find(decoded: Iterator[tuple[int, VideoFrame]], wanted: int, path: Path) ->
                 return frame
             if index > wanted:
                 break
-    except (av.FFmpegError, ValueError) as error:
+    except _damage() as error:
         raise InputError(f"frame {wanted} cannot be decoded: {error}", where=path) from None
     raise InputError(f"the file does not give frame {wanted}", where=path)
 
@@ -158,7 +168,7 @@ def _decode_from(
     if back or (index and numbered):
         try:
             container.seek(index if numbered else 0, stream=stream, backward=True)
-        except (av.FFmpegError, ValueError):  # no index: the file was cut short
+        except _damage():  # no index: the file was cut short
             if back:
                 raise InputError("no index: frames come in rising order only", where=path) from None
     for count, frame in enumerate(container.decode(stream)):
@@ -185,6 +195,8 @@ def _grey(frame: VideoFrame, path: Path) -> UInt8Array:
         )
     if "yuv" in name or name.startswith("nv"):
         return np.asarray(frame.to_ndarray(format="gray"), np.uint8)
+    import cv2
+
     return np.asarray(cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2GRAY), np.uint8)
 
 
