@@ -140,7 +140,7 @@ def found_finished(tmp_path_factory):
 @pytest.mark.parametrize("way", ["found", "found_finished"])
 def test_the_truth_is_found_again_both_ways(way, request):
     truth, objects, profiles = request.getfixturevalue(way)
-    assert campaigns.inside_the_interval(profiles, truth).all()
+    assert campaigns.inside_the_interval(objects, profiles, truth).all()
     placed = pd.read_csv(truth / "objects.csv")
     assert objects.sizes["object"] == len(placed)
     area = objects["features"].to_numpy()[:, list(FEATURES).index("area")] / PIXEL**2

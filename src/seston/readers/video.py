@@ -29,7 +29,7 @@ _DEEP = ("16", "14", "12", "10", "f32")
 
 
 def _damage() -> tuple[type[Exception], ...]:
-    """What libav raises on files that are cut or damaged."""
+    """Give what libav raises on files that are cut or damaged."""
     from av import FFmpegError
 
     return FFmpegError, ValueError

@@ -65,7 +65,9 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     taxa = read_taxa(campaign, objects)
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
-    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
+    table = pd.DataFrame({
+        "time": pieces.time, "volume": pieces.volume, "factor": pieces.factor, **where, **limits,
+    })  # fmt: skip
     tolerances = ecology.Tolerances(
         settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
     )
