@@ -52,7 +52,7 @@ def _is_isiis_log(path: Path, head: str) -> bool:
 
 def _read_table(path: Path) -> Records:
     table, problems = tabular.read(path)
-    return table.drop(columns="file", errors="ignore"), problems
+    return table.drop(columns=["file", "frame"], errors="ignore"), problems
 
 
 #: In the order in which they are asked.
