@@ -33,7 +33,7 @@ def write(folder: Path, size: str, seed: int, workers: int) -> Row:  # noqa: ARG
         frames.mkdir()
         for first in range(0, count, area_tow.BURST):
             _write_burst(frames, names, 255 - tow.pixels, first)  # a dark field
-        table = pd.DataFrame(places, columns=["file", "frame"]).assign(**_sensors(size, tow.times))
+        table = pd.DataFrame(places, columns=["file", "frame"]).join(_sensors(size, tow.times))
         table.to_csv(frames / "frames.csv", index=False, lineterminator="\n")
     return {
         "path": "frames",
@@ -62,10 +62,11 @@ def _write_burst(folder: Path, names: list[str], pixels: NDArray[np.uint8], firs
         write_avi(path, pixels[own], codec="ffv1", container="matroska", rate=round(_RATE_HZ))
 
 
-def _sensors(size: str, times: NDArray[np.datetime64]) -> dict[str, object]:
+def _sensors(size: str, times: NDArray[np.datetime64]) -> pd.DataFrame:
     """Give what the CSV tells at the time of each frame."""
     log = area_tow.log(size, _RATE_HZ, _START)
     then = log["time"].to_numpy("datetime64[ns]").astype(np.int64)
     now = times.astype("datetime64[ns]").astype(np.int64)
     told = {c: np.interp(now, then, log[name]).round(6) for name, c in _SENSORS.items()}
-    return {"time": [f"{time}Z" for time in times.astype("datetime64[ms]")], **told}
+    stamps = [f"{time}Z" for time in times.astype("datetime64[ms]")]
+    return pd.DataFrame({"time": stamps, **told})
