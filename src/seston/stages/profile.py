@@ -193,7 +193,8 @@ def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> N
         )  # fmt: skip
     if np.isnan(pieces.volume).any():
         log.warning(
-            "%s: the imaged volume is not known, so there are counts but no concentrations. "
-            "campaigns.csv can tell `depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
-            campaign.name,
-        )
+            "%s: the imaged volume of %d of %d pieces of water is not known, so there are counts "
+            "but no concentrations. Where no frame says why, campaigns.csv can tell "
+            "`depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
+            campaign.name, np.isnan(pieces.volume).sum(), len(pieces.volume),
+        )  # fmt: skip
