@@ -157,9 +157,7 @@ def write_avi(
     rate : int
         Frames per second that a player shows; it tells nothing of the camera.
     """
-    with av.open(
-        os.fspath(path), "w", format=container, options={"fflags": "+bitexact"}
-    ) as file:
+    with av.open(os.fspath(path), "w", format=container, options={"fflags": "+bitexact"}) as file:
         stream: Any = None  # PyAV types any stream as video, audio or subtitles
         for pixels in frames:
             if stream is None:
