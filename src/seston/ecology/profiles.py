@@ -175,8 +175,9 @@ def build_profiles(
     ----------
     bins : Bins
     cells : DataFrame
-        time, volume (m3), latitude, longitude, depth (m) of each cell, and depth_min and
-        depth_max (m) where a cell spans more.
+        time, volume (m3), latitude, longitude, depth (m) of each cell, depth_min and
+        depth_max (m) where a cell spans more, and its subsample factor (``factor``) where it is
+        not 1.
     sums : Tally
         Of all objects.
     taxa : DataFrame
@@ -201,7 +202,7 @@ def build_profiles(
         **_profile_columns(bins, cells, deployments),
         **_depth_axis(bins),
         **_taxon_columns(taxa),
-        **_amounts(sums, volume, taxa),
+        **_amounts(sums, volume, taxa, _largest_factor(bins, cells)),
         **join_environment(bins, cells["time"].to_numpy(), environments, tolerances),
     }
     dataset = _dataset(values).assign_attrs(environment_join=str(tolerances))
@@ -307,10 +308,23 @@ def _taxon_columns(taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
     }
 
 
-def _amounts(sums: Tally, volume: Float, taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
+def _largest_factor(bins: Bins, cells: pd.DataFrame) -> Float:
+    """Largest subsample factor of the water of each bin; 1 where there is none."""
+    profiles, depths = bins.shape
+    largest = np.ones(profiles * (depths + 1))
+    if "factor" in cells:
+        largest[bins.slot] = 0.0
+        np.maximum.at(largest, bins.slot, cells["factor"].to_numpy(np.float64))
+    return largest.reshape(profiles, depths + 1)
+
+
+def _amounts(
+    sums: Tally, volume: Float, taxa: pd.DataFrame, largest: Float
+) -> dict[str, NDArray[Any]]:
     count, water = sums.count[:, :-1], volume[:, :-1, None]
     individuals = sums.individuals[:, :-1]
-    lower, upper = subsampled_interval(individuals, sums.squares[:, :-1])
+    squares, most = sums.squares[:, :-1], largest[:, :-1, None]
+    lower, upper = subsampled_interval(individuals, squares, most)
     factor = taxa["carbon_mg_mm3"].to_numpy(np.float64)
     biovolume = concentration(sums.biovolume[:, :-1], water)
     return {

@@ -19,6 +19,7 @@ from seston import cluster
 from seston.campaign import Campaign
 from seston.errors import StoreError
 from seston.progress import progress
+from seston.stages.fractions import spoil_samples
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
 from seston.store import arrays, check_whole, new_folder, objects, open_group
@@ -63,6 +64,7 @@ def gather(campaign: Campaign, client: Client) -> None:
         frames = _frames(pieces)
         own = {n: frames[f"frame_{n}"].copy() for n in NAMES if _any_known(frames[f"frame_{n}"])}
         _position_frames(frames, positions, campaign)
+        spoil_samples(frames, campaign)
         objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
         finish = [
             partial(_finish_region, draft, positions, own, taxa, *r) for r in _regions(pieces)

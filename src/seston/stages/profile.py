@@ -65,7 +65,9 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     taxa = read_taxa(campaign, objects)
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
-    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
+    table = pd.DataFrame({
+        "time": pieces.time, "volume": pieces.volume, "factor": pieces.factor, **where, **limits,
+    })  # fmt: skip
     tolerances = ecology.Tolerances(
         settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
     )
@@ -170,7 +172,8 @@ def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> N
         )  # fmt: skip
     if np.isnan(pieces.volume).any():
         log.warning(
-            "%s: the imaged volume is not known, so there are counts but no concentrations. "
-            "campaigns.csv can tell `depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
-            campaign.name,
-        )
+            "%s: the imaged volume of %d of %d pieces of water is not known, so there are counts "
+            "but no concentrations. Where no frame says why, campaigns.csv can tell "
+            "`depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
+            campaign.name, np.isnan(pieces.volume).sum(), len(pieces.volume),
+        )  # fmt: skip
