@@ -12,6 +12,8 @@ from scipy.optimize import approx_fprime
 from seston.errors import ModelError
 from seston.learn import calibration, metrics
 from seston.learn.calibration import Calibration
+from seston.learn.held_out import HeldOut
+from seston.learn.splits import TEST, VALIDATION
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -62,11 +64,17 @@ def test_factors_of_each_taxon_are_found_where_they_differ() -> None:
 
 def test_the_scores_suppose_the_shares_that_the_bias_was_fitted_to() -> None:
     logits, truth = world()
-    weighed = softmax(logits - np.array([2.0, 0, -1, 0.5, 0]))
-    shares = np.bincount(truth, minlength=5) / len(truth)
-    found = calibration.fit_kind("bias", weighed, truth)
-    np.testing.assert_allclose(calibration.prior(found, weighed), shares, atol=2e-3)
-    assert calibration.prior(calibration.fit_kind("temperature", weighed, truth), weighed) is None
+    weighed = softmax(logits - np.array([2.0, 0, -1, 0.5, 0])).astype(np.float32)
+    parts = np.full(len(truth), VALIDATION, np.uint8)
+    parts[: len(truth) // 2] = TEST
+    raw = HeldOut(weighed, truth, np.arange(len(truth)), parts)
+    found, held_out = calibration.calibrate(raw)
+    shares = np.bincount(raw.validation.labels, minlength=5) / (parts == VALIDATION).sum()
+    assert found.kind == "bias"
+    np.testing.assert_allclose(calibration.prior(found, held_out), shares, atol=2e-3)
+    of_test = metrics.log_loss(held_out.test.scores, held_out.test.labels)
+    assert of_test < metrics.log_loss(raw.test.scores, raw.test.labels) - 0.05
+    assert calibration.prior(calibration.fit_kind("temperature", weighed, truth), raw) is None
 
 
 def test_few_vignettes_get_a_temperature_and_are_not_made_infinitely_sure() -> None:

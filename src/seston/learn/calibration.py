@@ -7,7 +7,7 @@ logarithms of its scores. With one factor for all taxa it never changes which ta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
 from seston.errors import ModelError
+from seston.learn.held_out import HeldOut
 from seston.learn.metrics import log_loss
 
 Float32Array = NDArray[np.float32]
@@ -140,13 +141,20 @@ def fit(
     return fit_kind(kinds[int(np.argmin(losses))], scores, truth)
 
 
+def calibrate(held_out: HeldOut, seed: int = 0) -> tuple[Calibration, HeldOut]:
+    """Fit a calibration to the validation part of a record, and calibrate the whole record."""
+    chosen_on = held_out.validation
+    found = fit(chosen_on.scores, chosen_on.labels, chosen_on.groups, seed=seed)
+    return found, replace(held_out, scores=found.apply(held_out.scores))
+
+
 def fit_kind(kind: str, scores: ArrayLike, truth: ArrayLike) -> Calibration:
     """Fit one kind of calibration, by the log-loss and a weak prior on its numbers."""
     logs, labels = _logs(np.asarray(scores)), np.asarray(truth, np.int64)
     return _fit(kind, logs, labels)
 
 
-def prior(calibration: Calibration, scores: ArrayLike) -> Float64Array | None:
+def prior(calibration: Calibration, held_out: HeldOut) -> list[float] | None:
     """Tell which shares of the taxa calibrated scores suppose, where the calibration set them.
 
     A bias moves the scores to the shares of the vignettes that it was fitted to, which then
@@ -156,12 +164,13 @@ def prior(calibration: Calibration, scores: ArrayLike) -> Float64Array | None:
     Parameters
     ----------
     calibration : Calibration
-    scores : array (n, n_taxa)
-        Those that it was fitted to, before calibration.
+    held_out : HeldOut
+        With calibrated scores, as `calibrate` gives it.
     """
     if len(calibration.bias) == 1:
         return None
-    return np.asarray(calibration.apply(scores).mean(axis=0, dtype=np.float64))
+    shares = held_out.validation.scores.mean(axis=0, dtype=np.float64)
+    return [float(share) for share in shares / shares.sum()]
 
 
 def _nothing() -> tuple[str, Float64Array, Float64Array]:
@@ -229,9 +238,7 @@ def _folds(groups: NDArray[Any], seed: int) -> Int64Array:
     return np.asarray(fold_of[own])
 
 
-def _cross_validated(
-    kind: str, logs: Float64Array, labels: Int64Array, folds: Int64Array
-) -> float:
+def _cross_validated(kind: str, logs: Float64Array, labels: Int64Array, folds: Int64Array) -> float:
     losses = []
     for fold in np.unique(folds).tolist():
         out = folds == fold

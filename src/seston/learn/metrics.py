@@ -180,7 +180,7 @@ def reliability(scores: ArrayLike, truth: ArrayLike, bins: int = 15) -> Reliabil
 
 
 def confidence_bin(confidence: Float64Array, bins: int) -> NDArray[np.int64]:
-    """Number of the bin of each best score."""
+    """Give the bin of each best score, counted from 0."""
     return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 

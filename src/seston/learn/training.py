@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from seston import config
 from seston.atomic import new_folder
-from seston.learn import backbones, metrics, preprocess
+from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
+from seston.learn.appraise import appraise
+from seston.learn.calibration import Calibration, calibrate, prior
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.heads import LinearHead
 from seston.learn.heads.linear import INVERSE_PENALTY
@@ -43,6 +45,7 @@ class _Trained:
     head: LinearHead
     parts: NDArray[np.uint8]
     held_out: HeldOut
+    calibration: Calibration
 
 
 def train(
@@ -113,7 +116,9 @@ def _train(
         importance=_importance(backbone.n_features),
         class_weight=CLASS_WEIGHT,
     )
-    return _Trained(backbone, sha256, head, parts, _held_out(pictures, parts, head, features))
+    raw = _held_out(pictures, parts, head, features)
+    calibration, held_out = calibrate(raw, settings.seed)
+    return _Trained(backbone, sha256, head, parts, held_out, calibration)
 
 
 def _held_out(
@@ -147,29 +152,6 @@ def _importance(n_network: int) -> Float32Array:
     return np.repeat(
         np.array([1, SIZE_IMPORTANCE], np.float32), [n_network, len(preprocess.SIZE_INPUTS)]
     )
-
-
-def _metrics(held_out: HeldOut, taxa: tuple[str, ...]) -> dict[str, Any]:
-    """Measure on the test part, or where none could be spared, on all that was held out."""
-    tested = held_out.test if held_out.test.labels.size else held_out
-    scores, truth = tested.scores, tested.labels
-    if len(truth) == 0:
-        return {}
-    confusion = metrics.confusion_matrix(truth, scores.argmax(axis=1), len(taxa))
-    found = metrics.report(confusion)
-    columns = zip(found.precision, found.recall, found.f1, found.support, strict=True)
-    return {
-        "accuracy": found.accuracy,
-        "balanced_accuracy": found.balanced_accuracy,
-        "f1_macro": found.f1_macro,
-        "log_loss": metrics.log_loss(scores, truth),
-        "calibration_error": metrics.calibration_error(scores, truth),
-        "per_class": {
-            taxon: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-            for taxon, (p, r, f, n) in zip(taxa, columns, strict=True)
-        },
-        "confusion": confusion.tolist(),
-    }
 
 
 def _weights(trained: _Trained) -> bytes:
@@ -210,12 +192,19 @@ def _card(
             "class_weight": CLASS_WEIGHT,
             "size_importance": SIZE_IMPORTANCE,
         },
-        training=_training(pictures, settings.seed, trained.parts),
-        metrics=_metrics(trained.held_out, pictures.taxa),
+        training=_training(pictures, settings.seed, trained.parts)
+        | {"effective_prior": _prior(trained, len(pictures.taxa))},
+        metrics=appraise(trained.held_out, pictures.taxa, seed=settings.seed),
+        calibration=trained.calibration.facts(),
         versions={**{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
         weights_sha256=weights,
         held_out_sha256=held_out,
     )
+
+
+def _prior(trained: _Trained, n_taxa: int) -> list[float]:
+    """Tell which shares of taxa the scores suppose: equal ones (balanced weights), or those of biases."""
+    return prior(trained.calibration, trained.held_out) or [1 / n_taxa] * n_taxa
 
 
 def _training(pictures: LearningSet, seed: int, parts: NDArray[np.uint8]) -> dict[str, Any]:
@@ -229,7 +218,6 @@ def _training(pictures: LearningSet, seed: int, parts: NDArray[np.uint8]) -> dic
         "sha256": pictures.sha256,
         "seed": seed,
         "pixel_size_mm": None if sizes is None else np.median(sizes, axis=0).tolist(),
-        "effective_prior": [1 / len(pictures.taxa)] * len(pictures.taxa),  # balanced weights
         "learned_from": by_taxon(TRAIN),
         "validation": by_taxon(VALIDATION),
         "test": by_taxon(TEST),
