@@ -203,7 +203,7 @@ def _card(
 
 
 def _prior(trained: _Trained, n_taxa: int) -> list[float]:
-    """Tell which shares of taxa the scores suppose: equal ones (balanced weights), or those of biases."""
+    """Tell which shares of taxa the scores suppose: equal ones by weights, or the biases'."""
     return prior(trained.calibration, trained.held_out) or [1 / n_taxa] * n_taxa
 
 
