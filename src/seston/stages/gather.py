@@ -19,6 +19,7 @@ from seston import cluster
 from seston.campaign import Campaign
 from seston.errors import StoreError
 from seston.progress import progress
+from seston.stages.naming import Naming, naming_of
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
 from seston.store import arrays, check_whole, new_folder, objects, open_group
@@ -58,6 +59,8 @@ def gather(campaign: Campaign, client: Client) -> None:
         positions = Positions(campaign)
         taxa = _taxa(pieces)
         _refuse_other_features(pieces)
+        scores = [piece.scores for piece in pieces if piece.scores]
+        naming = naming_of(campaign.config.classification, scores)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
         frames = _frames(pieces)
@@ -65,11 +68,14 @@ def gather(campaign: Campaign, client: Client) -> None:
         _position_frames(frames, positions, campaign)
         objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
         finish = [
-            partial(_finish_region, draft, positions, own, taxa, *r) for r in _regions(pieces)
+            partial(_finish_region, draft, positions, own, taxa, naming, *r)
+            for r in _regions(pieces)
         ]
         _run(client, f"position {campaign.name}", finish)
         title = f"{campaign.config.publication.title}: objects"
-        zarr.open_group(draft).attrs.update(attributes(campaign, title) | _dropped(pieces))
+        zarr.open_group(draft).attrs.update(
+            attributes(campaign, title) | _dropped(pieces) | naming.told
+        )
         arrays.finish_store(draft)
 
 
@@ -186,6 +192,7 @@ def _finish_region(
     positions: Positions,
     own: dict[str, NDArray[Any]],
     taxa: list[str],
+    naming: Naming,
     start: int,
     stop: int,
 ) -> int:
@@ -199,14 +206,16 @@ def _finish_region(
     values: dict[str, NDArray[Any]] = {
         name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
     }
-    values |= _taxa_of(group, rows, taxa)
+    values |= _taxa_of(group, rows, taxa, naming)
     with arrays.fast_codecs(threads=1):
         for name, column in values.items():
             arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
     return stop - start
 
 
-def _taxa_of(group: zarr.Group, rows: slice, taxa: list[str]) -> dict[str, NDArray[np.int16]]:
+def _taxa_of(
+    group: zarr.Group, rows: slice, taxa: list[str], naming: Naming
+) -> dict[str, NDArray[np.int16]]:
     """Taxon of each object: as the model has it, else its source; and as a person said it."""
     none = np.full(rows.stop - rows.start, -1, np.int16)
     predicted, validated = none.copy(), none.copy()
@@ -218,7 +227,7 @@ def _taxa_of(group: zarr.Group, rows: slice, taxa: list[str]) -> dict[str, NDArr
     if "scores" in group:
         scores = objects.read_column(group, "scores", rows)
         scored = scores.max(axis=1, initial=0) > 0
-        predicted[scored] = scores.argmax(axis=1)[scored]
+        predicted[scored] = naming.named(scores[scored])
     return {"predicted_taxon": predicted, "validated_taxon": validated}
 
 
