@@ -11,6 +11,7 @@ import pytest
 import campaigns
 from seston.config import Classification
 from seston.errors import ModelError, StoreError
+from seston.learn import unknown
 from seston.learn.card import CARD, Card
 from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.splits import VALIDATION
@@ -59,7 +60,8 @@ def write_scores(path: Path, scores: np.ndarray, model_hash: str) -> None:
 def found(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("naming")
     card = write_model(folder / "model", held_out())
-    settings = {"model": str(folder / "model"), "target_precision": 0.9}
+    settings = {"model": str(folder / "model"), "target_precision": 0.9,
+                "unknown_false_alarm": 0.02}  # fmt: skip
     campaign = campaigns.simulate(folder, "loki", classification=settings)
     rng = np.random.default_rng(1)
     from seston.stages.ingest import ingest
@@ -85,7 +87,11 @@ def test_objects_are_named_where_the_score_is_high_enough_and_only_there(found) 
     threshold = by_precision(record.scores, record.labels, 0.9).threshold
     best = scores.argmax(axis=1)
     enough = scores.max(axis=1) >= threshold[best]
-    np.testing.assert_array_equal(named, np.where(enough, best, -1))
+    familiar = ~unknown.unknown(scores, unknown.limit(record.scores, 0.02))
+    np.testing.assert_array_equal(named, np.where(enough & familiar, best, -1))
+    attributes = open_group(campaign.objects).attrs
+    assert attributes["unnamed_unknown"] == (~familiar).sum() > 0
+    assert attributes["unnamed_below_threshold"] == (familiar & ~enough).sum() > 0
     assert set(named.tolist()) == {-1, 0, 2}  # salps are never sure enough
     assert 0.6 < threshold[0] < 0.72
 
@@ -95,6 +101,7 @@ def test_datasets_tell_how_their_objects_were_named(found) -> None:
     attributes = open_group(campaign.objects).attrs
     assert attributes["target_precision"] == 0.9
     assert attributes["taxa_without_threshold"] == ["salp"]
+    assert attributes["unknown_false_alarm"] == 0.02
 
 
 def test_objects_that_are_not_named_are_counted_apart(found) -> None:
@@ -109,7 +116,9 @@ def test_objects_that_are_not_named_are_counted_apart(found) -> None:
 def test_without_the_key_every_object_is_named(tmp_path: Path) -> None:
     write_model(tmp_path / "model", held_out())
     naming = naming_of(Classification(model=tmp_path / "model"), [])
-    assert naming.named(np.array([[0.4, 0.3, 0.3]], np.float16)).tolist() == [0]
+    named, unnamed = naming.named(np.array([[0.4, 0.3, 0.3]], np.float16))
+    assert named.tolist() == [0]
+    assert set(unnamed.values()) == {0}
     assert naming.told == {}
     assert naming_of(None, []).threshold is None
 

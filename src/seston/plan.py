@@ -116,7 +116,7 @@ class Plan:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments
         despike, named = config.profiles.despike, config.classification
-        naming = named.target_precision if named else None
+        naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
             seston.__version__, config.ingest, config.publication, str(despike), naming, *rows
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from seston import cluster
 from seston.campaign import Campaign
 from seston.errors import StoreError
 from seston.progress import progress
-from seston.stages.naming import Naming, naming_of
+from seston.stages.naming import REASONS, Naming, naming_of
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
 from seston.store import arrays, check_whole, new_folder, objects, open_group
@@ -27,6 +27,8 @@ from seston.store.gather import Source, plan_copies, regions
 from seston.variables import OBJECTS, PROFILES
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _FRAME_COLUMNS = tuple(name for name, v in OBJECTS.items() if v.dims == ("frame",))
 
@@ -71,11 +73,10 @@ def gather(campaign: Campaign, client: Client) -> None:
             partial(_finish_region, draft, positions, own, taxa, naming, *r)
             for r in _regions(pieces)
         ]
-        _run(client, f"position {campaign.name}", finish)
+        counts = _run(client, f"position {campaign.name}", finish)
         title = f"{campaign.config.publication.title}: objects"
-        zarr.open_group(draft).attrs.update(
-            attributes(campaign, title) | _dropped(pieces) | naming.told
-        )
+        told = _dropped(pieces) | naming.told | _unnamed(naming, counts)
+        zarr.open_group(draft).attrs.update(attributes(campaign, title) | told)
         arrays.finish_store(draft)
 
 
@@ -177,10 +178,20 @@ def _regions(pieces: list[Piece]) -> list[tuple[int, int]]:
     return regions(OBJECTS["depth"], sum(piece.rows for piece in pieces))
 
 
-def _run(client: Client, title: str, tasks: Sequence[Callable[[], int]]) -> None:
+def _run(client: Client, title: str, tasks: Sequence[Callable[[], T]]) -> list[T]:
+    results = []
     with progress(title, len(tasks), "regions") as shown:
-        for _ in cluster.run_all(client, tasks):
+        for result in cluster.run_all(client, tasks):
+            results.append(result)
             shown.advance()
+    return results
+
+
+def _unnamed(naming: Naming, counts: list[dict[str, int]]) -> dict[str, int]:
+    """Sum over regions how many objects stay without a name, and why; nothing if all have one."""
+    if not naming.told:
+        return {}
+    return {name: sum(c.get(name, 0) for c in counts) for name in REASONS}
 
 
 def _any_known(values: NDArray[Any]) -> bool:
@@ -195,8 +206,8 @@ def _finish_region(
     naming: Naming,
     start: int,
     stop: int,
-) -> int:
-    """Write position and predicted taxon of a range of objects whose columns are there."""
+) -> dict[str, int]:
+    """Write position and taxon of a range of objects; count those that stay without a name."""
     group = zarr.open_group(draft, mode="r+")
     rows = slice(start, stop)
     deployment = (objects.read_column(group, "object_id", rows) >> np.uint64(52)).astype(np.int64)
@@ -206,19 +217,20 @@ def _finish_region(
     values: dict[str, NDArray[Any]] = {
         name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
     }
-    values |= _taxa_of(group, rows, taxa, naming)
+    found, unnamed = _taxa_of(group, rows, taxa, naming)
+    values |= found
     with arrays.fast_codecs(threads=1):
         for name, column in values.items():
             arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
-    return stop - start
+    return unnamed
 
 
 def _taxa_of(
     group: zarr.Group, rows: slice, taxa: list[str], naming: Naming
-) -> dict[str, NDArray[np.int16]]:
+) -> tuple[dict[str, NDArray[np.int16]], dict[str, int]]:
     """Taxon of each object: as the model has it, else its source; and as a person said it."""
     none = np.full(rows.stop - rows.start, -1, np.int16)
-    predicted, validated = none.copy(), none.copy()
+    predicted, validated, unnamed = none.copy(), none.copy(), dict[str, int]()
     if "source_label" in group:
         label = objects.read_column(group, "source_label", rows)
         given = pd.Index(taxa).get_indexer(pd.Index(label.astype(object))).astype(np.int16)
@@ -227,8 +239,8 @@ def _taxa_of(
     if "scores" in group:
         scores = objects.read_column(group, "scores", rows)
         scored = scores.max(axis=1, initial=0) > 0
-        predicted[scored] = naming.named(scores[scored])
-    return {"predicted_taxon": predicted, "validated_taxon": validated}
+        predicted[scored], unnamed = naming.named(scores[scored])
+    return {"predicted_taxon": predicted, "validated_taxon": validated}, unnamed
 
 
 def _frames(pieces: list[Piece]) -> dict[str, NDArray[Any]]:

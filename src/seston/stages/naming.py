@@ -17,6 +17,9 @@ from seston.store import open_group
 
 log = logging.getLogger(__name__)
 
+REASONS = ("unnamed_unknown", "unnamed_below_threshold")
+"""Why an object stays without a name, as attributes of the objects dataset."""
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -26,20 +29,37 @@ class Naming:
     ----------
     threshold : array (n_taxa,), optional
         Best scores below that of their taxon give no name.
+    unknown_above : float, optional
+        Objects whose scores are less decided than this are like nothing that the model knows.
     told : dict
         What the attributes of the datasets say of it.
     """
 
     threshold: NDArray[np.float64] | None = None
+    unknown_above: float | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
-    def named(self, scores: NDArray[np.float16]) -> NDArray[np.int16]:
-        """Name objects by their scores (n, n_taxa): -1 where a score is not enough."""
+    def named(self, scores: NDArray[np.float16]) -> tuple[NDArray[np.int16], dict[str, int]]:
+        """Name objects by their scores (n, n_taxa).
+
+        Returns
+        -------
+        taxon : array (n,), int16
+            -1 where no name is given.
+        unnamed : dict
+            Their numbers by reason, as attributes of a dataset.
+        """
         best = scores.argmax(axis=1)
-        if self.threshold is None:
-            return best.astype(np.int16)
-        enough = scores[np.arange(len(best)), best] >= self.threshold[best]
-        return np.where(enough, best, -1).astype(np.int16)
+        unknown, below = np.zeros(len(best), bool), np.zeros(len(best), bool)
+        if self.unknown_above is not None:
+            from seston.learn.unknown import unknown as is_unknown
+
+            unknown = is_unknown(scores, self.unknown_above)
+        if self.threshold is not None:
+            score = scores[np.arange(len(best)), best].astype(np.float64)
+            below = (score < self.threshold[best]) & ~unknown
+        counts = dict(zip(REASONS, (int(unknown.sum()), int(below.sum())), strict=True))
+        return np.where(unknown | below, -1, best).astype(np.int16), counts
 
 
 def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming:
@@ -58,25 +78,36 @@ def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming
     StoreError
         Scores were made by another model: its thresholds are not theirs.
     """
-    if settings is None or settings.target_precision is None:
+    if settings is None or (settings.target_precision or settings.unknown_false_alarm) is None:
         return Naming()
     from seston.learn import load_card, load_held_out
     from seston.learn.thresholds import by_precision
+    from seston.learn.unknown import limit
 
     card = load_card(settings.model)
     for path in scores:
         _check_same_model(path, card.hash)
     chosen_on = load_held_out(settings.model, card).validation
-    found = by_precision(chosen_on.scores, chosen_on.labels, settings.target_precision)
-    lost = [taxon for taxon, usable in zip(card.taxa, found.usable, strict=True) if not usable]
+    naming = Naming()
+    if settings.target_precision is not None:
+        found = by_precision(chosen_on.scores, chosen_on.labels, settings.target_precision)
+        lost = [taxon for taxon, usable in zip(card.taxa, found.usable, strict=True) if not usable]
+        _warn(lost, settings.target_precision, len(card.taxa))
+        told = {"target_precision": settings.target_precision, "taxa_without_threshold": lost}
+        naming = Naming(found.threshold, None, told)
+    if settings.unknown_false_alarm is not None:
+        above = limit(chosen_on.scores, settings.unknown_false_alarm)
+        told = naming.told | {"unknown_false_alarm": settings.unknown_false_alarm}
+        naming = Naming(naming.threshold, above, told)
+    return naming
+
+
+def _warn(lost: Sequence[str], target: float, n_taxa: int) -> None:
     if lost:
         log.warning(
             "%d of %d taxa do not reach a precision of %g at any score; their objects stay "
-            "without a name: %s",
-            len(lost), len(card.taxa), settings.target_precision, ", ".join(lost),
+            "without a name: %s", len(lost), n_taxa, target, ", ".join(lost),
         )  # fmt: skip
-    told = {"target_precision": settings.target_precision, "taxa_without_threshold": lost}
-    return Naming(found.threshold, told)
 
 
 def _check_same_model(scores: Path, model_hash: str) -> None:
