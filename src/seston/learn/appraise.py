@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seston.learn import bootstrap, metrics, thresholds
+from seston.learn import bootstrap, metrics, thresholds, unknown
 from seston.learn.bootstrap import LEVEL, REPLICATES, TOP, Sums
 from seston.learn.held_out import HeldOut
 from seston.learn.thresholds import TARGET_PRECISION
@@ -91,7 +91,8 @@ def appraise(
         JSON as it is. Headline numbers by name at the top, and ``intervals`` of each: ``objects``
         and, where samples are known, ``samples``: [lower, upper]. ``per_class`` and ``per_group``:
         precision, recall, f1, support. ``confusion``, ``confusion_grouped``: counts, truth in
-        rows. ``reliability``, ``prior_shift``, ``thresholds``. Empty where nothing was held out.
+        rows. ``reliability``, ``prior_shift``, ``thresholds``, ``unknown``; ``plankton`` and
+        ``groups`` as given. Empty where nothing was held out.
 
     References
     ----------
@@ -116,6 +117,9 @@ def appraise(
         "reliability": _reliability(tested),
         "prior_shift": prior_shift(confusion, taxa, kinds),
         "thresholds": _thresholds(held_out, tested, taxa, target_precision),
+        "unknown": unknown.facts(held_out),
+        "plankton": None if kinds.plankton is None else kinds.plankton.tolist(),
+        "groups": None if kinds.groups is None else list(kinds.groups),
     }
 
 
