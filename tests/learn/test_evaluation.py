@@ -90,7 +90,7 @@ def test_the_page_tells_the_numbers_the_taxa_and_the_mistakes(trained, tmp_path:
     page = page_of(
         replace(found, tested=replace(found.tested, scores=wrong), appraisal=told), tmp_path
     )
-    assert f"<b>{TAXA[i]}</b> named <b>{TAXA[j]}</b>: 1, 50% of {TAXA[i]}" in page
+    assert f"<b>{TAXA[i]}</b> named <b>{TAXA[j]}</b>: 1, 50 % of {TAXA[i]}" in page
     assert f'alt="Vignettes of {TAXA[i]} that were named {TAXA[j]}"' in page
     assert f"{found.appraisal['balanced_accuracy']:.3f}" in page
     assert "Samples are not known" in page

@@ -198,7 +198,7 @@ def _confusions(evaluation: Evaluation) -> list[Confusion]:
     worst = np.argsort(-wrong, axis=None, kind="stable")[:_PAIRS]
     pairs = np.stack(np.unravel_index(worst, wrong.shape), axis=1).tolist()
     return [
-        Confusion(taxa[i], taxa[j], int(wrong[i, j]), f"{wrong[i, j] / support[i]:.0%}",
+        Confusion(taxa[i], taxa[j], int(wrong[i, j]), f"{100 * wrong[i, j] / support[i]:.0f} %",
                   _mosaic(evaluation, i, j))
         for i, j in pairs if wrong[i, j]
     ]  # fmt: skip
