@@ -182,3 +182,17 @@ def test_reliability_tells_of_every_object_once() -> None:
     sure = [c for c, n in zip(found["reliability"]["confidence"], found["reliability"]["count"],
                               strict=True) if n]  # fmt: skip
     assert all(a < b for a, b in pairwise(sure))
+
+
+def test_compositions_of_samples_are_compared() -> None:
+    # Sample 0: 30 A, of which 15 are named B; sample 1: A for B and B for A, which cancel out;
+    # sample 2 is too small.
+    truth = np.repeat([0, 0, 1, 0], [30, 10, 10, 5])
+    predicted = np.concatenate((np.arange(30) % 2, np.ones(10), np.zeros(10), np.ones(5)))
+    groups = np.repeat([0, 1, 2], [30, 20, 5])
+    found = appraise(record(truth, predicted.astype(int), groups=groups), TAXA, replicates=0)
+    told = found["between_samples"]
+    assert told["samples"] == 2
+    assert told["accuracy"] == pytest.approx([0.125, 0.25, 0.375])
+    assert told["bray_curtis"] == pytest.approx([0.125, 0.25, 0.375])
+    assert appraise(drawn(1, n_samples=1), "abcde", replicates=0)["between_samples"] is None

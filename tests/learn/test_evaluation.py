@@ -138,3 +138,19 @@ def test_the_stage_writes_a_page_and_its_facts_whole(trained, tmp_path: Path) ->
     assert facts["accuracy"] == found.appraisal["accuracy"]
     assert "accuracy" in as_text(found)
     assert "Not usable for a precision of 0.9: bar, cross, disc" in as_text(found)
+
+
+def test_the_command_prints_for_people_and_for_machines(trained, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from seston.cli import app
+
+    def run(*options: str) -> str:
+        done = CliRunner().invoke(app, ["evaluate", "--model", str(trained.model), *options])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert json.loads(run("--json"))["accuracy"] == trained.card.metrics["accuracy"]
+    assert f"The page is {tmp_path / 'out' / 'evaluation.html'}" in run(
+        "--out", str(tmp_path / "out")
+    )

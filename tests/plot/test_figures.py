@@ -125,7 +125,7 @@ def test_a_mosaic_without_a_known_pixel_size_has_a_bar_in_pixels():
 def test_reliability_shows_only_scores_that_occur_and_marks_those_that_promise_too_much():
     confidence, right, count = [0, 0.5, 0.95], [0, 0.5, 0.6], [0, 40, 400]
     ax = plot.reliability(confidence, right, count)
-    diagonal, points, too_sure = ax.lines
+    _, points, too_sure = ax.lines
     assert points.get_xdata().tolist() == [0.5, 0.95]
     assert points.get_ydata().tolist() == [0.5, 0.6]
     assert too_sure.get_xdata().tolist() == [0.95]

@@ -20,6 +20,9 @@ BoolArray = NDArray[np.bool_]
 PREVALENCES: Final = (0.1, 0.01, 0.001)
 """Shares of the living plankton, or of a taxon, for which precision is told."""
 
+FEWEST_OF_SAMPLE: Final = 20
+"""Samples of fewer objects have no composition to speak of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
@@ -91,8 +94,8 @@ def appraise(
         JSON as it is. Headline numbers by name at the top, and ``intervals`` of each: ``objects``
         and, where samples are known, ``samples``: [lower, upper]. ``per_class`` and ``per_group``:
         precision, recall, f1, support. ``confusion``, ``confusion_grouped``: counts, truth in
-        rows. ``reliability``, ``prior_shift``, ``thresholds``, ``unknown``; ``plankton`` and
-        ``groups`` as given. Empty where nothing was held out.
+        rows. ``reliability``, ``between_samples``, ``prior_shift``, ``thresholds``, ``unknown``;
+        ``plankton`` and ``groups`` as given. Empty where nothing was held out.
 
     References
     ----------
@@ -115,6 +118,7 @@ def appraise(
         "confusion": confusion.tolist(),
         **_grouped(confusion, kinds),
         "reliability": _reliability(tested),
+        "between_samples": _between_samples(tested, len(taxa)),
         "prior_shift": prior_shift(confusion, taxa, kinds),
         "thresholds": _thresholds(held_out, tested, taxa, target_precision),
         "unknown": unknown.facts(held_out),
@@ -184,6 +188,32 @@ def _intervals(
         for name, interval in limits.items():
             found.setdefault(name, {})[way] = interval
     return found
+
+
+def _between_samples(record: HeldOut, n_taxa: int) -> dict[str, Any] | None:
+    """Tell how far samples differ: quartiles of accuracy, and of the error of the composition.
+
+    The error is the dissimilarity of Bray and Curtis (1957) between the numbers of the taxa and
+    those of the names, 0 to 1. Samples of few objects are left out; None where fewer than two
+    remain.
+    """
+    _, own, sizes = np.unique(record.groups, return_inverse=True, return_counts=True)
+    best = record.scores.argmax(axis=1)
+    true, named = (
+        np.bincount(own * n_taxa + taxon, minlength=len(sizes) * n_taxa).reshape(-1, n_taxa)
+        for taxon in (record.labels, best)
+    )
+    right = np.bincount(own, weights=best == record.labels) / sizes
+    dissimilar = np.abs(true - named).sum(axis=1) / (2 * sizes)
+    enough = sizes >= FEWEST_OF_SAMPLE
+    if enough.sum() < 2:
+        return None
+    quarters = [0.25, 0.5, 0.75]
+    return {
+        "samples": int(enough.sum()),
+        "accuracy": np.quantile(right[enough], quarters).tolist(),
+        "bray_curtis": np.quantile(dissimilar[enough], quarters).tolist(),
+    }
 
 
 def _per_taxon(confusion: ArrayLike, names: Sequence[str]) -> dict[str, dict[str, float]]:
