@@ -212,6 +212,16 @@ class Classification(Strict):
         None, description="folder of classes from which the workflow trains the model"
     )
     training: Training = Training()
+    target_precision: Fraction | None = Field(
+        None,
+        description="objects are named only where the score promises this precision of their "
+        "taxon (see docs/evaluation.md); null: all are named",
+    )
+    unknown_false_alarm: Fraction | None = Field(
+        None,
+        description="objects like nothing in the learning set stay without a name; this share of "
+        "those of known taxa does too (0.05 is usual); null: all are named",
+    )
     gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
     batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
 

@@ -116,9 +116,10 @@ class Plan:
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments
-        despike = config.profiles.despike
+        despike, named = config.profiles.despike, config.classification
+        naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
-            seston.__version__, config.ingest, config.publication, str(despike), *rows
+            seston.__version__, config.ingest, config.publication, str(despike), naming, *rows
         )
 
     def particles(self, wanted: str | None = None) -> list[str]:

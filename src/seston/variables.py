@@ -324,7 +324,7 @@ OBJECTS = _register(
             "int16",
             None,
             "taxon with the highest score, as an index into `taxon`",
-            comment="-1 where nothing was predicted",
+            comment="-1 where nothing was predicted, or no score was high enough",
         ),
         _v(
             "validated_taxon",

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from seston.errors import ConfigError, InputError, ModelError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
+from seston.learn.calibration import Calibration, calibrated
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
 from seston.learn.heads import HEADS, Head
 from seston.learn.measured import Extractor as AnyExtractor
@@ -157,7 +158,8 @@ class Model:
                 "the model learned sizes in mm, and no pixel size is given",
                 cure="Give the pixel size of the vignettes.",
             )
-        return self.head.predict_proba(self.extractor.features(vignettes, sizes))
+        scores = self.head.predict_proba(self.extractor.features(vignettes, sizes))
+        return calibrated(scores, self.card.calibration)
 
 
 def load_model(folder: Path, *, device: str | None = None, batch_size: int = BATCH_SIZE) -> Model:
@@ -181,6 +183,7 @@ def load_model(folder: Path, *, device: str | None = None, batch_size: int = BAT
     """
     folder = Path(folder)
     card = load_card(folder)
+    Calibration.from_facts(card.calibration, len(card.taxa))  # refused now, or never
     arrays = _weights(folder / WEIGHTS, card)
     try:
         head = HEADS[card.head["kind"]].from_arrays(_part(arrays, "head."))

@@ -19,6 +19,7 @@ from seston.atomic import new_folder
 from seston.errors import ConfigError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
+from seston.learn.calibration import Calibration, calibrate
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
 from seston.learn.duplicates import CONFLICTS, duplicates
@@ -63,6 +64,8 @@ class Trained:
     parts : array (n,), uint8
         Part of each vignette of the learning set: see `seston.learn.splits`.
     held_out : HeldOut
+        With calibrated scores.
+    calibration : Calibration
     history : tuple of Epoch
         Empty where nothing was fine-tuned.
     """
@@ -73,6 +76,7 @@ class Trained:
     head: Head
     parts: NDArray[np.uint8]
     held_out: HeldOut
+    calibration: Calibration
     history: tuple[Epoch, ...] = ()
 
 
@@ -175,13 +179,15 @@ class _Trainer:
         features = self._features(self._extractor(backbone), "train")
         if head is None or not self._is_whole(head):
             head = HEADS[self._settings.head].fit(self._lesson(features, backbone))
+        calibration, held_out = calibrate(self._held_out(head, features), self._settings.seed)
         return Trained(
             backbone=backbone,
             weights_sha256=sha256,
             measured=self._measured,
             head=head,
             parts=self._parts,
-            held_out=self._held_out(head, features),
+            held_out=held_out,
+            calibration=calibration,
             history=tuple(history),
         )
 
