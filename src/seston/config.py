@@ -151,6 +151,19 @@ class Ingest(Strict):
     )
 
 
+class Training(Strict):
+    """How a classifier is made."""
+
+    backbone: str = Field("tf_efficientnet_lite0", description="a timm backbone")
+    weights: str = Field(
+        "package", description="'package', 'timm', or a file of the backbone's weights"
+    )
+    head: Literal["linear"] = Field("linear", description="what is fitted to the features")
+    image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
+    batch_size: int = Field(128, ge=1, description="vignettes at a time")
+    seed: int = Field(0, ge=0, description="same seed, same split and same first weights")
+
+
 class Classification(Strict):
     """Which model names the objects, and how it is trained where it is not there yet."""
 
@@ -158,14 +171,9 @@ class Classification(Strict):
     learning_set: Path | None = Field(
         None, description="folder of classes from which the workflow trains the model"
     )
-    backbone: str = Field("tf_efficientnet_lite0", description="a timm backbone")
-    weights: str = Field(
-        "package", description="'package', 'timm', or a file of the backbone's weights"
-    )
+    training: Training = Training()
     gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
-    image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
-    batch_size: int = Field(128, ge=1)
-    seed: int = 0
+    batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
 
 
 class Profiles(Strict):

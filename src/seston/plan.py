@@ -110,8 +110,7 @@ class Plan:
     def model_depends_on(self) -> str:
         """Fingerprint of the settings of the training."""
         settings = self.config.classification
-        trained = settings.model_copy(update={"gpus": 0}) if settings else None
-        return cfg.fingerprint(seston.__version__, trained)
+        return cfg.fingerprint(seston.__version__, settings.training if settings else None)
 
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""

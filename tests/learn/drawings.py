@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from seston.config import Classification
+from seston.config import Training
 
 TAXA = ("bar", "cross", "disc")
 
@@ -39,5 +39,5 @@ def write_learning_set(folder: Path, per_class: int = 14, seed: int = 0) -> Path
     return folder
 
 
-def settings(**changes) -> Classification:
-    return Classification(**{"model": Path("unused"), "image_size": 64, **changes})
+def settings(**changes) -> Training:
+    return Training(**{"image_size": 64, **changes})

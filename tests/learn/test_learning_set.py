@@ -10,7 +10,8 @@ import pytest
 from drawings import write_learning_set
 
 from seston.errors import InputError
-from seston.learn.learning_set import read_learning_set, split
+from seston.learn.learning_set import read_learning_set
+from seston.learn.splits import TEST, TRAIN, VALIDATION, split
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def test_folders_are_taxa_and_pictures_their_vignettes(folder: Path) -> None:
     assert found.taxa == ("bar", "cross", "disc")
     assert np.bincount(found.labels).tolist() == [10, 10, 10]
     np.testing.assert_array_equal(found.vignettes[0], cv2.imread(str(folder / "bar/000.png"), 0))
-    assert found.pixel_size_mm is None
+    assert found.pixel_sizes_mm is None
 
 
 def test_unreadable_files_are_skipped_and_told(folder: Path, caplog) -> None:
@@ -48,7 +49,7 @@ def test_pixel_sizes_and_polarity_are_read(folder: Path) -> None:
     facts = {"pixel_height_mm": 0.07, "pixel_width_mm": 0.05, "polarity": "bright", "sha256": "x"}
     (folder / "learning_set.json").write_text(json.dumps(facts))
     bright = read_learning_set(folder)
-    assert bright.pixel_size_mm == (0.07, 0.05)
+    np.testing.assert_array_equal(bright.pixel_sizes_mm, [(0.07, 0.05)] * 30)
     np.testing.assert_array_equal(bright.vignettes[3], 255 - dark.vignettes[3])
 
 
@@ -72,12 +73,13 @@ def test_a_missing_folder_one_taxon_or_an_empty_one_is_refused(folder: Path) -> 
         read_learning_set(folder)
 
 
-def test_a_fifth_of_each_taxon_is_held_out_always_the_same(folder: Path) -> None:
+def test_each_taxon_gives_the_same_share_to_each_part_always_the_same(folder: Path) -> None:
     pictures = read_learning_set(folder)
-    held_out = split(pictures, seed=3)
-    assert np.bincount(pictures.labels[held_out]).tolist() == [2, 2, 2]
-    np.testing.assert_array_equal(held_out, split(pictures, seed=3))
-    assert (held_out != split(pictures, seed=4)).any()
+    parts = split(pictures, seed=3, shares=(0.7, 0.1, 0.2))
+    for part, number in ((TRAIN, 7), (VALIDATION, 1), (TEST, 2)):
+        assert np.bincount(pictures.labels[parts == part]).tolist() == [number] * 3
+    np.testing.assert_array_equal(parts, split(pictures, seed=3, shares=(0.7, 0.1, 0.2)))
+    assert (parts != split(pictures, seed=4, shares=(0.7, 0.1, 0.2))).any()
 
 
 def test_equal_pictures_are_never_parted(folder: Path) -> None:
@@ -85,8 +87,8 @@ def test_equal_pictures_are_never_parted(folder: Path) -> None:
         shutil.copy(path, path.with_stem(path.stem + "_again"))
     pictures = read_learning_set(folder)
     for seed in range(5):
-        held_out = split(pictures, seed)
-        sides = {(d, bool(h)) for d, h in zip(pictures.digests, held_out, strict=True)}
+        parts = split(pictures, seed)
+        sides = set(zip(pictures.digests, parts.tolist(), strict=True))
         assert len(sides) == len(set(pictures.digests))
 
 
@@ -95,15 +97,13 @@ def test_a_picture_in_two_taxa_is_told_and_stays_on_one_side(folder: Path) -> No
     pictures = read_learning_set(folder)
     (both,) = pictures.contradictions
     for seed in range(5):
-        held_out = split(pictures, seed)
-        assert (
-            len({bool(h) for d, h in zip(pictures.digests, held_out, strict=True) if d == both})
-            == 1
-        )
+        parts = split(pictures, seed)
+        sides = {p for d, p in zip(pictures.digests, parts.tolist(), strict=True) if d == both}
+        assert len(sides) == 1
 
 
 def test_a_taxon_of_one_picture_is_learned_from(folder: Path) -> None:
     for path in sorted((folder / "disc").iterdir())[1:]:
         path.unlink()
     pictures = read_learning_set(folder)
-    assert not split(pictures, 0)[pictures.labels == 2].any()
+    assert split(pictures, 0)[pictures.labels == 2].tolist() == [TRAIN]

@@ -57,15 +57,15 @@ def test_the_card_tells_what_the_model_is(trained, model) -> None:
     assert card == trained.card == model.card
     assert model.taxa == card.taxa == TAXA
     assert model.hash == json.loads((trained.model / "card.json").read_text())["hash"]
-    assert card.training["learned_from"] == {"bar": 11, "cross": 11, "disc": 11}
-    assert card.training["held_out"] == {"bar": 3, "cross": 3, "disc": 3}
-    assert np.sum(card.metrics["confusion"]) == 9
-    assert card.metrics["per_class"]["disc"]["support"] == 3
+    assert card.training["learned_from"] == {"bar": 10, "cross": 10, "disc": 10}
+    assert card.training["test"] == {"bar": 2, "cross": 2, "disc": 2}
+    assert np.sum(card.metrics["confusion"]) == 6
+    assert card.metrics["per_class"]["disc"]["support"] == 2
 
 
 def test_training_twice_gives_the_same_bytes(trained, tmp_path: Path) -> None:
     train(trained.learning_set, tmp_path / "again", settings())
-    for name in ("model.safetensors", "card.json"):
+    for name in ("model.safetensors", "held_out.safetensors", "card.json"):
         assert (tmp_path / "again" / name).read_bytes() == (trained.model / name).read_bytes()
 
 
@@ -119,7 +119,7 @@ def test_a_changed_bit_of_the_weights_is_found(copy: Path, at: int) -> None:
 def test_missing_truncated_or_changed_files_are_refused(copy: Path) -> None:
     card = (copy / "card.json").read_text()
     for text in ("", "{}", "[1]", card[:-40], card.replace('"disc"', '"disk"'),
-                 card.replace('"card_version": 1', '"card_version": 2')):  # fmt: skip
+                 card.replace('"card_version": 2', '"card_version": 1')):  # fmt: skip
         (copy / "card.json").write_text(text)
         with pytest.raises(ModelError, match=r"card\.json"):
             load_model(copy)

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seston.learn._torch import device, use_threads
     from seston.learn.card import Card, load_card
+    from seston.learn.held_out import HeldOut, load_held_out
     from seston.learn.learning_set import LearningSet, read_learning_set
     from seston.learn.model import Model, load_model
     from seston.learn.training import train
 
 __all__ = [
     "Card",
+    "HeldOut",
     "LearningSet",
     "Model",
     "device",
     "load_card",
+    "load_held_out",
     "load_model",
     "read_learning_set",
     "train",
@@ -29,10 +32,12 @@ __all__ = [
 
 _HOME = {
     "Card": "card",
+    "HeldOut": "held_out",
     "LearningSet": "learning_set",
     "Model": "model",
     "device": "_torch",
     "load_card": "card",
+    "load_held_out": "held_out",
     "load_model": "model",
     "read_learning_set": "learning_set",
     "train": "training",

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from seston.errors import ModelError
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
-VERSION = 1
+VERSION = 2
 CURE = "Train the model again (`seston train`), or restore its folder from a copy."
 
 
@@ -32,15 +32,16 @@ class Card:
     head : dict
         ``kind`` and the settings of its fit.
     training : dict
-        ``learning_set``, its ``sha256``, ``seed``, ``pixel_size_mm``, numbers of pictures learned
-        from and held out by taxon, ``skipped`` files, ``contradictions``.
+        ``learning_set``, its ``sha256``, ``seed``, ``pixel_size_mm``, numbers of pictures of each
+        part by taxon, ``effective_prior`` (shares of the taxa as the fit weighed them),
+        ``skipped`` files, ``contradictions``.
     metrics : dict
-        On the pictures held out: ``accuracy``, ``balanced_accuracy``, ``f1_macro``, ``log_loss``,
+        On the test part: ``accuracy``, ``balanced_accuracy``, ``f1_macro``, ``log_loss``,
         ``calibration_error``; ``per_class`` precision, recall, f1, support; ``confusion``.
     versions : dict
         Libraries it was trained with.
-    weights_sha256 : str
-        Hash of ``model.safetensors``.
+    weights_sha256, held_out_sha256 : str
+        Hashes of ``model.safetensors`` and of ``held_out.safetensors``.
     """
 
     taxa: tuple[str, ...]
@@ -51,6 +52,7 @@ class Card:
     metrics: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str
+    held_out_sha256: str
 
     @property
     def hash(self) -> str:

@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg"})
 FACTS = "learning_set.json"
-HELD_OUT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,18 @@ class LearningSet:
         Taxon of each vignette, counted from 0.
     digests : tuple of str
         Hash of the pixels of each vignette: equal pictures, equal digests.
-    pixel_size_mm : tuple of float, optional
-        Height and width of a pixel.
+    pixel_sizes_mm : array (n, 2), float64, optional
+        Height and width of a pixel of each vignette.
+    groups : tuple of str, optional
+        Sample or frame of each vignette: those of one group look alike and are not parted.
+    parts : array (n,), uint8, optional
+        A split that the source gives: see `seston.learn.splits`.
+    origins : tuple of str
+        File or object that each vignette comes from, as a person finds it.
+    measured : array (n, n_measured), float32, optional
+        Measured features of each object, in physical units.
+    measured_names : tuple of str
+        Names of those features.
     skipped : tuple of str
         Files that are no pictures or cannot be read.
     sha256 : str
@@ -52,9 +61,14 @@ class LearningSet:
     vignettes: tuple[NDArray[np.uint8], ...]
     labels: NDArray[np.int64]
     digests: tuple[str, ...]
-    pixel_size_mm: tuple[float, float] | None
     skipped: tuple[str, ...]
     sha256: str
+    pixel_sizes_mm: NDArray[np.float64] | None = None
+    groups: tuple[str, ...] | None = None
+    parts: NDArray[np.uint8] | None = None
+    origins: tuple[str, ...] = ()
+    measured: NDArray[np.float32] | None = None
+    measured_names: tuple[str, ...] = ()
 
     @property
     def contradictions(self) -> list[str]:
@@ -79,13 +93,15 @@ def read_learning_set(folder: Path) -> LearningSet:
     """
     taxa = _taxa(folder)
     pixel_size, bright = _facts(folder / FACTS)
-    vignettes, labels, digests, skipped = [], [], [], []
+    vignettes, labels, digests, skipped, origins = [], [], [], [], []
     for label, taxon in enumerate(taxa):
         for path in _pictures(folder / taxon):
             vignette = _read(path)
+            name = path.relative_to(folder).as_posix()
             if vignette is None:
-                skipped.append(path.relative_to(folder).as_posix())
+                skipped.append(name)
                 continue
+            origins.append(name)
             vignettes.append(255 - vignette if bright else vignette)
             labels.append(label)
             digests.append(_digest(vignettes[-1]))
@@ -98,7 +114,8 @@ def read_learning_set(folder: Path) -> LearningSet:
         vignettes=tuple(vignettes),
         labels=np.array(labels, np.int64),
         digests=tuple(digests),
-        pixel_size_mm=pixel_size,
+        pixel_sizes_mm=None if pixel_size is None else np.tile(pixel_size, (len(labels), 1)),
+        origins=tuple(origins),
         skipped=tuple(skipped),
         sha256=_hash(taxa, labels, digests, pixel_size),
     )
@@ -185,48 +202,3 @@ def _hash(
 ) -> str:
     rows = sorted((taxa[i], digest) for i, digest in zip(labels, digests, strict=True))
     return hashlib.sha256(json.dumps([rows, pixel_size]).encode()).hexdigest()
-
-
-def split(learning_set: LearningSet, seed: int, share: float = HELD_OUT) -> NDArray[np.bool_]:
-    """Choose what is held out for the test: True there.
-
-    Each taxon gives the same share. A draw depends on the picture and the seed only: adding
-    pictures moves few others. Equal pictures are never parted, even if their taxa differ;
-    a taxon with one picture only, or one with equal ones only, is all learned from.
-
-    Parameters
-    ----------
-    learning_set : LearningSet
-    seed : int
-    share : float
-
-    Returns
-    -------
-    array (n,), bool
-    """
-    labels = learning_set.labels
-    own: dict[str, int] = {}
-    for digest, label in zip(learning_set.digests, labels.tolist(), strict=True):
-        own.setdefault(digest, label)
-    held_out: set[str] = set()
-    for label in range(len(learning_set.taxa)):
-        mine = sorted((d for d, i in own.items() if i == label), key=lambda d: _draw(d, seed))
-        held_out.update(mine[: min(max(1, round(share * len(mine))), len(mine) - 1)])
-    chosen = np.array([digest in held_out for digest in learning_set.digests])
-    _check_all_learned(learning_set, chosen)
-    return chosen
-
-
-def _draw(digest: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed} {digest}".encode()).hexdigest()
-
-
-def _check_all_learned(learning_set: LearningSet, held_out: NDArray[np.bool_]) -> None:
-    learned = set(learning_set.labels[~held_out].tolist())
-    lost = [taxon for i, taxon in enumerate(learning_set.taxa) if i not in learned]
-    if lost:
-        raise InputError(
-            f"all pictures of {lost[0]} stand in other taxa too",
-            where=learning_set.name,
-            cure="Give each picture one taxon.",
-        )

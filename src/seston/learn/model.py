@@ -16,7 +16,7 @@ from seston.errors import InputError, ModelError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
-from seston.learn.heads import HEADS, LinearHead
+from seston.learn.heads import HEADS, Head
 
 if TYPE_CHECKING:
     import torch
@@ -103,12 +103,12 @@ class Model:
     ----------
     card : Card
     extractor : Extractor
-    head : LinearHead
+    head : Head
     """
 
     card: Card
     extractor: Extractor
-    head: LinearHead
+    head: Head
 
     @property
     def taxa(self) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ class Model:
                 "the model learned sizes in mm, and no pixel size is given",
                 cure="Give the pixel size of the vignettes.",
             )
-        return self.head.scores(self.extractor.features(vignettes, sizes))
+        return self.head.predict_proba(self.extractor.features(vignettes, sizes))
 
 
 def load_model(folder: Path, *, device: str | None = None, batch_size: int = BATCH_SIZE) -> Model:

@@ -18,9 +18,12 @@ from seston.atomic import new_folder
 from seston.learn import backbones, metrics, preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.card import CARD, WEIGHTS, Card
-from seston.learn.heads import INVERSE_PENALTY, LinearHead
-from seston.learn.learning_set import LearningSet, read_learning_set, split
+from seston.learn.heads import LinearHead
+from seston.learn.heads.linear import INVERSE_PENALTY
+from seston.learn.held_out import HELD_OUT, HeldOut
+from seston.learn.learning_set import LearningSet, read_learning_set
 from seston.learn.model import Extractor
+from seston.learn.splits import TEST, TRAIN, VALIDATION, split
 
 Float32Array = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -38,14 +41,14 @@ class _Trained:
     backbone: backbones.Backbone
     weights_sha256: str
     head: LinearHead
-    held_out: BoolArray
-    metrics: dict[str, Any]
+    parts: NDArray[np.uint8]
+    held_out: HeldOut
 
 
 def train(
     learning_set: Path,
     model: Path,
-    settings: config.Classification,
+    settings: config.Training,
     *,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -53,7 +56,7 @@ def train(
     """Train a classifier and write it.
 
     The network is used as it comes; a linear head is fitted to its features and to the sizes
-    of the objects. A fifth of the pictures of each taxon is held out for the metrics. The same
+    of the objects. A part of the pictures of each taxon is held out for the metrics. The same
     learning set, settings, libraries and machine give the same bytes.
 
     Parameters
@@ -62,7 +65,7 @@ def train(
         Folder with a folder of pictures for each taxon.
     model : Path
         Folder of the model; replaced whole, or not at all.
-    settings : config.Classification
+    settings : config.Training
         Backbone, weights, image_size, batch_size and seed are read.
     device : str, optional
         See `device`.
@@ -85,38 +88,52 @@ def train(
     with new_folder(Path(model)) as draft:
         pictures = read_learning_set(learning_set)
         trained = _train(pictures, settings, device, progress)
-        content = _weights(trained)
-        card = _card(pictures, settings, trained, hashlib.sha256(content).hexdigest())
-        (draft / WEIGHTS).write_bytes(content)
+        files = {WEIGHTS: _weights(trained), HELD_OUT: trained.held_out.content()}
+        hashes = [hashlib.sha256(content).hexdigest() for content in files.values()]
+        card = _card(pictures, settings, trained, *hashes)
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
         (draft / CARD).write_text(card.text(), "utf-8")
     return card
 
 
 def _train(
     pictures: LearningSet,
-    settings: config.Classification,
+    settings: config.Training,
     device: str | None,
     progress: Callable[[int, int], None] | None,
 ) -> _Trained:
-    held_out = split(pictures, settings.seed)
+    parts = split(pictures, settings.seed)
     backbone, sha256 = backbones.pretrained(settings.backbone, settings.weights)
     extractor = Extractor(backbone, settings.image_size, best_device(device), settings.batch_size)
     features = _features(extractor, pictures, progress)
     head = LinearHead.fit(
-        features[~held_out],
-        pictures.labels[~held_out],
+        features[parts == TRAIN],
+        pictures.labels[parts == TRAIN],
         importance=_importance(backbone.n_features),
         class_weight=CLASS_WEIGHT,
     )
-    scores, truth = head.scores(features[held_out]), pictures.labels[held_out]
-    return _Trained(backbone, sha256, head, held_out, _metrics(scores, truth, pictures.taxa))
+    return _Trained(backbone, sha256, head, parts, _held_out(pictures, parts, head, features))
+
+
+def _held_out(
+    pictures: LearningSet, parts: NDArray[np.uint8], head: LinearHead, features: Float32Array
+) -> HeldOut:
+    rows = np.flatnonzero(parts != TRAIN)
+    groups = np.arange(len(parts)) if pictures.groups is None else _numbers(pictures.groups)
+    scores = head.predict_proba(features[rows])
+    return HeldOut(scores, pictures.labels[rows], groups[rows], parts[rows])
+
+
+def _numbers(groups: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.unique(np.array(groups, dtype=object), return_inverse=True)[1].astype(np.int64)
 
 
 def _features(
     extractor: Extractor, pictures: LearningSet, progress: Callable[[int, int], None] | None
 ) -> Float32Array:
     total = len(pictures.vignettes)
-    sizes = preprocess.pixel_sizes(total, pictures.pixel_size_mm)
+    sizes = preprocess.pixel_sizes(total, pictures.pixel_sizes_mm)
     parts = []
     for start in range(0, total, CHUNK):
         rows = slice(start, start + CHUNK)
@@ -132,10 +149,10 @@ def _importance(n_network: int) -> Float32Array:
     )
 
 
-def _metrics(
-    scores: Float32Array, truth: NDArray[np.int64], taxa: tuple[str, ...]
-) -> dict[str, Any]:
-    """Measure on what was held out; empty where nothing could be."""
+def _metrics(held_out: HeldOut, taxa: tuple[str, ...]) -> dict[str, Any]:
+    """Measure on the test part, or where none could be spared, on all that was held out."""
+    tested = held_out.test if held_out.test.labels.size else held_out
+    scores, truth = tested.scores, tested.labels
     if len(truth) == 0:
         return {}
     confusion = metrics.confusion_matrix(truth, scores.argmax(axis=1), len(taxa))
@@ -166,7 +183,7 @@ def _weights(trained: _Trained) -> bytes:
 
 
 def _card(
-    pictures: LearningSet, settings: config.Classification, trained: _Trained, sha256: str
+    pictures: LearningSet, settings: config.Training, trained: _Trained, weights: str, held_out: str
 ) -> Card:
     backbone = trained.backbone
     packaged = settings.weights if settings.weights in {"package", "timm"} else "file"
@@ -185,7 +202,7 @@ def _card(
             "background": preprocess.BACKGROUND,
             "object_level": preprocess.OBJECT_LEVEL,
             "size_inputs": list(preprocess.SIZE_INPUTS),
-            "size_unit": "mm" if pictures.pixel_size_mm else "pixel",
+            "size_unit": "pixel" if pictures.pixel_sizes_mm is None else "mm",
         },
         head={
             "kind": "linear",
@@ -193,26 +210,29 @@ def _card(
             "class_weight": CLASS_WEIGHT,
             "size_importance": SIZE_IMPORTANCE,
         },
-        training=_training(pictures, settings.seed, trained.held_out),
-        metrics=trained.metrics,
+        training=_training(pictures, settings.seed, trained.parts),
+        metrics=_metrics(trained.held_out, pictures.taxa),
         versions={**{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
-        weights_sha256=sha256,
+        weights_sha256=weights,
+        held_out_sha256=held_out,
     )
 
 
-def _training(pictures: LearningSet, seed: int, held_out: BoolArray) -> dict[str, Any]:
-    def by_taxon(chosen: BoolArray) -> dict[str, int]:
-        counts = np.bincount(pictures.labels[chosen], minlength=len(pictures.taxa))
+def _training(pictures: LearningSet, seed: int, parts: NDArray[np.uint8]) -> dict[str, Any]:
+    def by_taxon(part: int) -> dict[str, int]:
+        counts = np.bincount(pictures.labels[parts == part], minlength=len(pictures.taxa))
         return dict(zip(pictures.taxa, counts.tolist(), strict=True))
 
-    size = pictures.pixel_size_mm
+    sizes = pictures.pixel_sizes_mm
     return {
         "learning_set": pictures.name,
         "sha256": pictures.sha256,
         "seed": seed,
-        "pixel_size_mm": None if size is None else list(size),
-        "learned_from": by_taxon(~held_out),
-        "held_out": by_taxon(held_out),
+        "pixel_size_mm": None if sizes is None else np.median(sizes, axis=0).tolist(),
+        "effective_prior": [1 / len(pictures.taxa)] * len(pictures.taxa),  # balanced weights
+        "learned_from": by_taxon(TRAIN),
+        "validation": by_taxon(VALIDATION),
+        "test": by_taxon(TEST),
         "skipped": len(pictures.skipped),
         "contradictions": len(pictures.contradictions),
     }

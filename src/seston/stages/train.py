@@ -38,7 +38,7 @@ def train(config: Config) -> None:
             shown.total = total
             shown.advance(done - shown.done)
 
-        card = learn.train(settings.learning_set, settings.model, settings, progress=tell)
+        card = learn.train(settings.learning_set, settings.model, settings.training, progress=tell)
     log.info(
         "train: %d taxa, accuracy %.3f, balanced %.3f on the vignettes held out",
         len(card.taxa), card.metrics["accuracy"], card.metrics["balanced_accuracy"],

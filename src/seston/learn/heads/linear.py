@@ -1,10 +1,10 @@
-"""Heads: from features to the scores of taxa. A head fits, scores, and is a few named arrays."""
+"""The linear head: logistic regression on standardised features."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class LinearHead:
     weight : array (n_features, n_taxa), float32
     bias : array (n_taxa,), float32
     """
+
+    kind: ClassVar[str] = "linear"
 
     mean: Float32Array
     scale: Float32Array
@@ -92,7 +94,7 @@ class LinearHead:
         finite = all(np.isfinite(a).all() for a in found)
         return [a.shape for a in found] == shapes and finite and bool((self.scale > 0).all())
 
-    def scores(self, features: Float32Array) -> Float32Array:
+    def predict_proba(self, features: Float32Array) -> Float32Array:
         """Score each row for each taxon: (n, n_taxa), float32, each row adds up to 1."""
         logits = ((features - self.mean) / self.scale) @ self.weight + self.bias
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -106,6 +108,3 @@ def _one_column_a_taxon(
         return weights.T, bias
     # Of two taxa scikit-learn keeps the second one's odds only: the first one's are even.
     return np.concatenate((0 * weights, weights)).T, np.concatenate((0 * bias, bias))
-
-
-HEADS = {"linear": LinearHead}
