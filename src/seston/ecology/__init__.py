@@ -20,12 +20,13 @@ from seston.ecology.particles import (
     pixels_of_diameter,
     size_class,
 )
-from seston.ecology.profiles import Tally, build_profiles, put_in_bins, tally
+from seston.ecology.profiles import Adjusted, Tally, build_profiles, put_in_bins, tally
 from seston.ecology.seawater import add_seawater
 from seston.ecology.spectrum import normalised_biovolume_spectrum
 from seston.ecology.turning import direction, turning_points
 
 __all__ = [
+    "Adjusted",
     "Bins",
     "Calibration",
     "ParticleBins",

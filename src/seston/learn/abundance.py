@@ -14,6 +14,7 @@ unconstrained draws spread about the truth on both sides, however near to the bo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,36 @@ PRIOR_COUNT = 0.5
 #: A taxon that fewer groups hold is drawn by its objects: so few groups cannot tell their spread.
 LEAST_GROUPS = 5
 _CELLS_AT_ONCE = 8_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Numbers by bin and taxon, with limits.
+
+    Parameters
+    ----------
+    value, lower, upper : array (n_bins, n_taxa), float64
+    """
+
+    value: Float
+    lower: Float
+    upper: Float
+
+    @classmethod
+    def around(cls, value: Float, limits: tuple[Float, Float]) -> Estimate:
+        """Put limits around a value, which is in them."""
+        return cls(value, np.minimum(limits[0], value), np.maximum(limits[1], value))
+
+    def __add__(self, other: Estimate) -> Estimate:
+        """Add numbers that err apart: each limit lies as far off as both errors together reach.
+
+        Zou, G. Y., Donner, A. (2008). Construction of confidence limits about effect measures: a
+        general approach. Statist. Med. 27, 1693-1702 (MOVER).
+        """
+        value = self.value + other.value
+        below = np.hypot(self.value - self.lower, other.value - other.lower)
+        above = np.hypot(self.upper - self.value, other.upper - other.value)
+        return Estimate(value, np.maximum(value - below, 0.0), value + above)
 
 
 def rate_draws(
