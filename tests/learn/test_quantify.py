@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from seston.errors import InputError
 from seston.learn.quantify import (
     METHODS,
-    Calibration,
+    ErrorRates,
     adjusted,
     binary_share,
     classify_and_count,
@@ -43,7 +43,7 @@ def scored(seed: int, n: int, taxa: int = 4, skill: float = 2.0, shares=None):
 
 @st.composite
 def samples(draw):
-    """A calibration and a sample of the same taxa, with a held-out object of each."""
+    """A errors and a sample of the same taxa, with a held-out object of each."""
     taxa = draw(st.integers(2, 5))
     seed = draw(st.integers(0, 10_000))
     labels, held_out = scored(seed, 60, taxa, draw(st.floats(0.3, 3.0)))
@@ -78,9 +78,9 @@ def test_em_ends_where_it_was_computed_to_end():
 
 
 def test_counts_and_mean_scores_of_the_same_six_objects():
-    calibration = Calibration(np.eye(2), np.eye(2), EVEN)
-    assert classify_and_count(SIX, calibration)[0] == pytest.approx(1 / 3)
-    assert probabilistic(SIX, calibration)[0] == pytest.approx(0.391667, abs=5e-7)
+    errors = ErrorRates(np.eye(2), np.eye(2), EVEN)
+    assert classify_and_count(SIX, errors)[0] == pytest.approx(1 / 3)
+    assert probabilistic(SIX, errors)[0] == pytest.approx(0.391667, abs=5e-7)
 
 
 def test_precision_falls_with_the_share_of_the_taxon():
@@ -110,9 +110,9 @@ def test_a_taxon_that_no_threshold_finds_has_no_count():
 @given(samples())
 def test_shares_are_shares(sample):
     held_out, labels, prior, scores = sample
-    calibration = Calibration.fit(held_out, labels, prior)
+    errors = ErrorRates.fit(held_out, labels, prior)
     for method in METHODS.values():
-        found = method(scores, calibration)
+        found = method(scores, errors)
         assert found.shape == (scores.shape[1],)
         assert (found >= 0).all()
         assert found.sum() == pytest.approx(1)
@@ -123,12 +123,12 @@ def test_the_order_of_taxa_and_of_objects_does_not_matter(sample, random):
     held_out, labels, prior, scores = sample
     order = list(range(scores.shape[1]))
     random.shuffle(order)
-    calibration = Calibration.fit(held_out, labels, prior)
+    errors = ErrorRates.fit(held_out, labels, prior)
     place = np.argsort(order)
-    other = Calibration.fit(held_out[::-1, order], place[labels[::-1]], prior[order])
-    seen = {"ACC": calibration.rates, "PACC": calibration.score_rates}
+    other = ErrorRates.fit(held_out[::-1, order], place[labels[::-1]], prior[order])
+    seen = {"ACC": errors.rates, "PACC": errors.score_rates}
     for name, method in METHODS.items():
-        first, second = method(scores, calibration), method(scores[::-1, order], other)[place]
+        first, second = method(scores, errors), method(scores[::-1, order], other)[place]
         view = seen.get(name, np.eye(len(order)))  # where taxa are confused wholly, shares are many
         np.testing.assert_allclose(view @ first, view @ second, atol=1e-6)
 
@@ -136,17 +136,17 @@ def test_the_order_of_taxa_and_of_objects_does_not_matter(sample, random):
 @given(st.integers(2, 6), st.integers(0, 1000), st.integers(1, 50))
 def test_of_a_perfect_classifier_every_method_counts(taxa, seed, n):
     truth = np.random.default_rng(seed).integers(0, taxa, n)
-    calibration = Calibration.fit(np.eye(taxa), np.arange(taxa))
+    errors = ErrorRates.fit(np.eye(taxa), np.arange(taxa))
     shares = np.bincount(truth, minlength=taxa) / n
     for method in METHODS.values():
-        np.testing.assert_allclose(method(np.eye(taxa)[truth], calibration), shares, atol=1e-9)
+        np.testing.assert_allclose(method(np.eye(taxa)[truth], errors), shares, atol=1e-9)
 
 
 @given(samples())
 def test_without_errors_in_the_calibration_nothing_is_mended(sample):
     *_, scores = sample
     taxa = scores.shape[1]
-    perfect = Calibration.fit(np.eye(taxa), np.arange(taxa))
+    perfect = ErrorRates.fit(np.eye(taxa), np.arange(taxa))
     pairs = [(adjusted, classify_and_count), (probabilistic_adjusted, probabilistic)]
     for mended, plain in pairs:
         np.testing.assert_allclose(mended(scores, perfect), plain(scores, perfect), atol=1e-9)
@@ -177,9 +177,9 @@ def test_no_shares_explain_what_was_named_better(rates, named):
 @given(samples())
 def test_scores_turned_to_the_shares_of_em_repeat_them(sample):
     held_out, labels, prior, scores = sample
-    calibration = Calibration.fit(held_out, labels, prior)
-    found = saerens(scores, calibration.prior, tolerance=1e-13, most_iterations=20_000)
-    repeated = turned(scores, calibration.prior, found).mean(axis=0)
+    errors = ErrorRates.fit(held_out, labels, prior)
+    found = saerens(scores, errors.prior, tolerance=1e-13, most_iterations=20_000)
+    repeated = turned(scores, errors.prior, found).mean(axis=0)
     np.testing.assert_allclose(repeated, found, atol=1e-8)
 
 
@@ -197,18 +197,18 @@ def test_weights_stand_for_so_many_objects():
 def test_every_mended_share_is_closer_to_a_rare_taxon_than_the_count():
     shares = np.array([0.005, 0.015, 0.08, 0.9])
     labels, held_out = scored(1, 4000)
-    calibration = Calibration.fit(held_out, labels)
+    errors = ErrorRates.fit(held_out, labels)
     _, scores = scored(2, 20_000, shares=shares)
-    error = {n: abs(m(scores, calibration)[0] - shares[0]) for n, m in METHODS.items()}
+    error = {n: abs(m(scores, errors)[0] - shares[0]) for n, m in METHODS.items()}
     assert error["CC"] > 0.01
     for name in ("ACC", "PACC", "EM"):
         assert error[name] < error["CC"] / 4
 
 
 def test_a_taxon_without_held_out_objects_is_taken_as_named():
-    calibration = Calibration.fit([[0.8, 0.2, 0.0], [0.4, 0.6, 0.0]], [0, 1])
-    np.testing.assert_array_equal(calibration.rates[:, 2], [0, 0, 1])
-    np.testing.assert_array_equal(calibration.held_out, [1, 1, 0])
+    errors = ErrorRates.fit([[0.8, 0.2, 0.0], [0.4, 0.6, 0.0]], [0, 1])
+    np.testing.assert_array_equal(errors.rates[:, 2], [0, 0, 1])
+    np.testing.assert_array_equal(errors.held_out, [1, 1, 0])
 
 
 # ---------------------------------------------------------------------------------------- refusals
@@ -225,15 +225,15 @@ def test_a_taxon_without_held_out_objects_is_taken_as_named():
 )
 def test_what_cannot_calibrate_is_refused(scores, labels, prior, said):
     with pytest.raises(InputError, match=said):
-        Calibration.fit(scores, labels, prior)
+        ErrorRates.fit(scores, labels, prior)
 
 
 def test_a_sample_must_hold_objects_of_the_same_taxa():
-    calibration = Calibration.fit(np.eye(3), np.arange(3))
+    errors = ErrorRates.fit(np.eye(3), np.arange(3))
     with pytest.raises(InputError, match="without objects"):
-        classify_and_count(np.empty((0, 3)), calibration)
+        classify_and_count(np.empty((0, 3)), errors)
     with pytest.raises(InputError, match="of 2 taxa"):
-        adjusted([[0.5, 0.5]], calibration)
+        adjusted([[0.5, 0.5]], errors)
     with pytest.raises(InputError, match="exceed"):
         binary_share(0.1, 0.2, 0.3)
     with pytest.raises(InputError, match="within 0 and 1"):
@@ -264,7 +264,7 @@ def test_quapy_finds_the_same_shares():
             return np.asarray(scores).argmax(axis=1)
 
     labels, held_out = scored(3, 2000)
-    calibration = Calibration.fit(held_out, labels)
+    errors = ErrorRates.fit(held_out, labels)
     _, scores = scored(4, 3000, shares=[0.02, 0.08, 0.3, 0.6])
     theirs = {
         "CC": aggregative.CC,
@@ -277,4 +277,4 @@ def test_quapy_finds_the_same_shares():
         keys = {} if name in ("CC", "PCC", "EM") else {"val_split": None}
         theirs_fitted = method(Known(), fit_classifier=False, **keys).fit(held_out, labels)
         found = theirs_fitted.predict(scores)
-        np.testing.assert_allclose(METHODS[name](scores, calibration), found, atol=2e-4)
+        np.testing.assert_allclose(METHODS[name](scores, errors), found, atol=2e-4)

@@ -94,7 +94,7 @@ def rate_draws(
     Returns
     -------
     array (draws, n_taxa, n_taxa), float32
-        As `Calibration.rates`: columns, of a true taxon each, add up to 1.
+        As `ErrorRates.rates`: columns, of a true taxon each, add up to 1.
 
     References
     ----------
@@ -135,7 +135,7 @@ def adjusted_counts(counts: ArrayLike, rates: ArrayLike) -> Float:
     counts : array (n_bins, n_taxa)
         Objects (or individuals) by the taxon that they were named.
     rates : array (n_taxa, n_taxa)
-        `Calibration.rates`.
+        `ErrorRates.rates`.
 
     Returns
     -------

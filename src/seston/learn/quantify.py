@@ -2,8 +2,8 @@
 
 A classifier that errs in a constant way does not err by a constant factor: its precision falls
 with the share of a taxon, so counts of what it named bend every series. What held-out objects
-tell of its errors mends that (`Calibration`). Each method takes the scores of a sample, (n, n_taxa)
-with rows that add up to 1, and the calibration, and gives the shares of the taxa, (n_taxa,).
+tell of its errors mends that (`ErrorRates`). Each method takes the scores of a sample, (n, n_taxa)
+with rows that add up to 1, and the rates of errors, and gives the shares of the taxa, (n_taxa,).
 
 With q the shares of what was named, p the true ones, and M[i, j] the share of objects of taxon j
 that are named i, q = M p.
@@ -40,7 +40,7 @@ _SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class ErrorRates:
     """What objects held out from training tell of a classifier's errors.
 
     Parameters
@@ -157,52 +157,52 @@ def checked_shares(shares: ArrayLike, taxa: int) -> Float:
     return np.asarray(found / found.sum(), np.float64)
 
 
-def _sample(scores: ArrayLike, calibration: Calibration) -> Float:
+def _sample(scores: ArrayLike, errors: ErrorRates) -> Float:
     table = checked_scores(scores)
-    taxa = len(calibration.prior)
+    taxa = len(errors.prior)
     if table.shape[1] != taxa:
-        raise InputError(f"scores of {table.shape[1]} taxa, but the calibration is of {taxa}")
+        raise InputError(f"scores of {table.shape[1]} taxa, but the rates of errors are of {taxa}")
     if not len(table):
         raise InputError("a sample without objects has no shares")
     return table
 
 
-def classify_and_count(scores: ArrayLike, calibration: Calibration) -> Float:
+def classify_and_count(scores: ArrayLike, errors: ErrorRates) -> Float:
     """Share of objects whose best score each taxon is (CC). Nothing is mended.
 
     Raises
     ------
     InputError
-        There are no objects, or the scores are not of the calibration's taxa (all methods).
+        There are no objects, or the scores are not of the taxa of the rates (all methods).
     """
-    table = _sample(scores, calibration)
+    table = _sample(scores, errors)
     named = np.bincount(table.argmax(axis=1), minlength=table.shape[1])
     return np.asarray(named / len(table), np.float64)
 
 
-def probabilistic(scores: ArrayLike, calibration: Calibration) -> Float:
+def probabilistic(scores: ArrayLike, errors: ErrorRates) -> Float:
     """Mean score of each taxon (PCC): right where scores are calibrated at the sample's shares."""
-    mean = _sample(scores, calibration).mean(axis=0)
+    mean = _sample(scores, errors).mean(axis=0)
     return np.asarray(mean / mean.sum(), np.float64)
 
 
-def adjusted(scores: ArrayLike, calibration: Calibration) -> Float:
+def adjusted(scores: ArrayLike, errors: ErrorRates) -> Float:
     """Shares that explain best, through the rates of errors, what was named (ACC)."""
-    return on_simplex(calibration.rates, classify_and_count(scores, calibration))
+    return on_simplex(errors.rates, classify_and_count(scores, errors))
 
 
-def probabilistic_adjusted(scores: ArrayLike, calibration: Calibration) -> Float:
+def probabilistic_adjusted(scores: ArrayLike, errors: ErrorRates) -> Float:
     """Shares that explain best the mean scores (PACC)."""
-    return on_simplex(calibration.score_rates, probabilistic(scores, calibration))
+    return on_simplex(errors.score_rates, probabilistic(scores, errors))
 
 
-def expectation_maximisation(scores: ArrayLike, calibration: Calibration) -> Float:
+def expectation_maximisation(scores: ArrayLike, errors: ErrorRates) -> Float:
     """Shares under which the scores, turned from the prior of training to them, repeat them (EM).
 
     Saerens et al. (2002), also called SLD. Scores must be calibrated, and the prior be the one
     that training had in effect.
     """
-    return saerens(_sample(scores, calibration), calibration.prior)
+    return saerens(_sample(scores, errors), errors.prior)
 
 
 def saerens(
@@ -385,7 +385,7 @@ def thresholded(
     return corrected_count(kept_count(scores, thresholds), precision, recall)
 
 
-Method = Callable[[ArrayLike, Calibration], Float]
+Method = Callable[[ArrayLike, ErrorRates], Float]
 #: Methods that give shares, by the names under which the literature has them.
 METHODS: Mapping[str, Method] = MappingProxyType(
     {

@@ -165,18 +165,16 @@ def _hide_unknown(campaign: str, mended: Estimate, card: Card, held_out: HeldOut
         values[:, lost] = np.nan
 
 
-# ------------------------------------------------------------------------------------ the methods
+# -------------------------------------------------------------------------------------- the methods
 def _adjusted(_: Client, objects: Source, named: Named, __: Card, held_out: HeldOut) -> Estimate:
     """Solve each bin by the rates of errors."""
     counts, squares = _counting(objects, named)
-    rates = quantify.Calibration.fit(_as_stored(held_out), held_out.labels).rates
+    rates = quantify.ErrorRates.fit(_as_stored(held_out), held_out.labels).rates
     value = abundance.adjusted_counts(counts, rates)
     return Estimate.around(value, _limits(counts, squares, held_out))
 
 
-def _em(
-    client: Client, objects: Source, named: Named, card: Card, held_out: HeldOut
-) -> Estimate:
+def _em(client: Client, objects: Source, named: Named, card: Card, held_out: HeldOut) -> Estimate:
     """Turn scores to the shares of each profile, and add them up in its bins.
 
     The bins of a profile then add up to what EM found for it. Limits are those of the named counts:
@@ -258,7 +256,7 @@ _METHODS: dict[str, Callable[[Client, Source, Named, Card, HeldOut], Estimate]] 
 }
 
 
-# ---------------------------------------------------------------------------------- passes of objects
+# -------------------------------------------------------------------------------- passes of objects
 def _stream(
     client: Client, title: str, objects: Source, function: Callable[..., T], *settings: object
 ) -> Iterator[T]:
@@ -267,7 +265,9 @@ def _stream(
     ranges = [(s, min(s + ROWS_PER_SHARD, total)) for s in range(0, total, ROWS_PER_SHARD)]
     tasks = ((objects, start, stop, *settings) for start, stop in ranges)
     with progress(f"quantify: {title}", total, "objects") as shown:
-        for (start, stop), part in zip(ranges, cluster.stream(client, function, tasks), strict=True):
+        for (start, stop), part in zip(
+            ranges, cluster.stream(client, function, tasks), strict=True
+        ):
             shown.advance(stop - start, stop - start)
             yield part
 
@@ -335,19 +335,23 @@ def turned_range(objects: Source, start: int, stop: int, prior: Float, shares: F
     return out
 
 
-# ------------------------------------------------------------------------------- what is known anyway
+# ----------------------------------------------------------------------------- what is known anyway
 def _with_known(mended: Estimate, objects: Source, named: Named, sums: Tally) -> Adjusted:
     """Add what was not named by the model to what was mended."""
     taxa = sums.count.shape[2]
-    wide = [((0, 0), (0, taxa - objects.taxa))]
-    first, second = (np.pad(values, *wide) for values in (named.first, named.second))
+    first, second = _widened(named.first, taxa), _widened(named.second, taxa)
     known = np.maximum(sums.individuals.reshape(first.shape) - first, 0.0)
     squares = np.maximum(sums.squares.reshape(first.shape) - second, 0.0)
     limits = subsampled_interval(known, squares)
     model = np.arange(taxa) < objects.taxa
     limits = limits[0], np.where(model & (known == 0), 0.0, limits[1])
-    own = Estimate(*(np.pad(getattr(mended, f.name), *wide) for f in fields(mended)))
+    own = Estimate(*(_widened(getattr(mended, f.name), taxa) for f in fields(mended)))
     total = own + Estimate(known, *limits)
     shape = (*objects.bins.shape[:1], objects.bins.shape[1] + 1, taxa)
     arrays = (total.value, total.lower, total.upper)
     return Adjusted(*(values.reshape(shape)[:, :-1] for values in arrays))
+
+
+def _widened(values: Float, taxa: int) -> Float:
+    """Add columns of zeros for taxa that the model does not know."""
+    return np.pad(values, ((0, 0), (0, taxa - values.shape[1])))
