@@ -84,7 +84,7 @@ class Made:
             self.whole[method] = self.profiles(method)
         return self.whole[method]
 
-    def profiles(self, method: str = "adjusted") -> xr.Dataset:
+    def profiles(self, method: str) -> xr.Dataset:
         """Bin it by one method."""
         config = self.folder / "config.yaml"
         kept = [line for line in config.read_text().splitlines() if "classification" not in line]

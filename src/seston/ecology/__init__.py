@@ -22,6 +22,7 @@ from seston.ecology.particles import (
 )
 from seston.ecology.profiles import Adjusted, Tally, build_profiles, put_in_bins, tally
 from seston.ecology.seawater import add_seawater
+from seston.ecology.series import SeriesErrors, bray_curtis, series_errors
 from seston.ecology.spectrum import normalised_biovolume_spectrum
 from seston.ecology.turning import direction, turning_points
 
@@ -30,10 +31,12 @@ __all__ = [
     "Bins",
     "Calibration",
     "ParticleBins",
+    "SeriesErrors",
     "Tally",
     "Tolerances",
     "add_seawater",
     "bin_particles",
+    "bray_curtis",
     "build_profiles",
     "clean",
     "coarsen_size_classes",
@@ -47,6 +50,7 @@ __all__ = [
     "pixels_of_diameter",
     "poisson_interval",
     "put_in_bins",
+    "series_errors",
     "size_class",
     "subsampled_interval",
     "tally",

@@ -229,9 +229,7 @@ def _folds(groups: NDArray[Any], seed: int) -> Int64Array:
     return np.asarray(fold_of[own])
 
 
-def _cross_validated(
-    kind: str, logs: Float64Array, labels: Int64Array, folds: Int64Array
-) -> float:
+def _cross_validated(kind: str, logs: Float64Array, labels: Int64Array, folds: Int64Array) -> float:
     losses = []
     for fold in np.unique(folds).tolist():
         out = folds == fold

@@ -210,6 +210,7 @@ def saerens(
     prior: Float,
     *,
     weights: Float | None = None,
+    believed: Float | None = None,
     tolerance: float = TOLERANCE,
     most_iterations: int = MOST_ITERATIONS,
 ) -> Float:
@@ -221,6 +222,9 @@ def saerens(
     prior : array (n_taxa,)
     weights : array (n,), optional
         Of the objects; 1 if absent.
+    believed : array (n_taxa,), optional
+        Objects' worth of belief in each taxon, before the sample is looked at: a small sample
+        then stays near these shares (the mode of a Dirichlet posterior).
     tolerance : float
         It stops when the mean change of a share is below, after more than 10 iterations.
     most_iterations : int
@@ -229,24 +233,19 @@ def saerens(
     -------
     array (n_taxa,)
     """
-    return _em(scores, np.maximum(prior, _SMALLEST), weights, tolerance, most_iterations)[0]
-
-
-def _em(
-    scores: Float, prior: Float, weights: Float | None, tolerance: float, most_iterations: int
-) -> tuple[Float, int]:
-    likelihood = scores / prior
-    total = np.ones(len(scores)) if weights is None else weights
-    shares = prior / prior.sum()
+    likelihood = scores / np.maximum(prior, _SMALLEST)
+    number = np.ones(len(scores)) if weights is None else weights
+    more = np.zeros(scores.shape[1]) if believed is None else believed
+    shares = prior / prior.sum() if believed is None else believed / believed.sum()
     for iteration in range(most_iterations):
-        weighted = likelihood @ shares
-        new = shares * (likelihood.T @ (total / np.maximum(weighted, 1e-300)))
+        seen = np.maximum(likelihood @ shares, _SMALLEST**2)
+        new = shares * (likelihood.T @ (number / seen)) + more
         new = new / new.sum()
         change = float(np.abs(new - shares).mean())
         shares = new
         if change < tolerance and iteration > LEAST_ITERATIONS:
             break
-    return shares, iteration + 1
+    return np.asarray(shares, np.float64)
 
 
 def turned(scores: ArrayLike, prior: ArrayLike, shares: ArrayLike) -> Float:

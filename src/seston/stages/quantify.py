@@ -36,9 +36,13 @@ log = logging.getLogger(__name__)
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 T = TypeVar("T")
+#: Slots and scores of some objects.
+Looked = tuple[Int, NDArray[np.float16]]
 
 #: Objects of a profile that EM looks at: evenly taken, where there are more.
 MOST_OBJECTS = 20_000
+#: Objects' worth of belief that a bin holds what its profile does.
+OBJECTS_OF_PROFILE = 30.0
 _ROWS_AT_ONCE = 1 << 15
 
 
@@ -175,16 +179,17 @@ def _adjusted(_: Client, objects: Source, named: Named, __: Card, held_out: Held
 
 
 def _em(client: Client, objects: Source, named: Named, card: Card, held_out: HeldOut) -> Estimate:
-    """Turn scores to the shares of each profile, and add them up in its bins.
+    """Turn scores to the shares of each bin, and add them up.
 
-    The bins of a profile then add up to what EM found for it. Limits are those of the named counts:
-    they hold the truth whatever stands between them.
+    A bin's shares are found by EM, and held to those of its profile by `OBJECTS_OF_PROFILE`. Limits
+    are those of the named counts: they hold the truth whatever stands between them.
     """
-    prior = quantify.checked_shares(card.training["effective_prior"], objects.taxa)
     counts, squares = _counting(objects, named)
-    shares = _profile_shares(client, objects, named, prior)
-    soft = sum(_stream(client, "em", objects, turned_range, prior, shares), np.zeros_like(counts))
-    return Estimate.around(np.asarray(soft), _limits(counts, squares, held_out))
+    prior = quantify.checked_shares(card.training["effective_prior"], objects.taxa)
+    shares = _shares(client, objects, named, prior)
+    none = np.zeros_like(counts)
+    soft = sum(_stream(client, "EM", objects, turned_range, prior, shares), none)
+    return Estimate.around(soft, _limits(counts, squares, held_out))
 
 
 def _as_stored(held_out: HeldOut) -> Float:
@@ -213,20 +218,26 @@ def _counting(objects: Source, named: Named) -> tuple[Float, Float]:
     return named.first, squares
 
 
-def _profile_shares(client: Client, objects: Source, named: Named, prior: Float) -> Float:
-    """EM on the objects of each profile, (profile, taxon); the prior where there are none."""
+def _shares(client: Client, objects: Source, named: Named, prior: Float) -> Float:
+    """Shares of each slot by EM, (slot, taxon); the prior where there are no objects."""
     profiles, depths = objects.bins.shape
-    number = named.second.reshape(profiles, depths + 1, -1).sum(axis=(1, 2))
+    number = named.first.reshape(profiles, -1).sum(axis=1)
     step = np.maximum(1, np.ceil(number / MOST_OBJECTS)).astype(np.int64)
-    found: list[list[NDArray[np.float16]]] = [[] for _ in range(profiles)]
-    for part in _stream(client, "look", objects, sampled_range, step):
-        for profile, scores in part.items():
-            found[profile].append(scores)
-    shares = np.tile(prior, (profiles, 1))
+    found: list[list[Looked]] = [[] for _ in range(profiles)]
+    for part in _stream(client, "look", objects, looked_range, step):
+        for profile, looked in part.items():
+            found[profile].append(looked)
+    shares = np.tile(prior, (profiles, depths + 1, 1))
     for profile, parts in enumerate(found):
         if parts:
-            shares[profile] = quantify.saerens(np.concatenate(parts).astype(np.float64), prior)
-    return shares
+            slot, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+            bins, table = slot % (depths + 1), scores.astype(np.float64)
+            shares[profile] = quantify.saerens(table, prior)
+            believed = shares[profile] * OBJECTS_OF_PROFILE / step[profile]
+            for one in np.unique(bins):
+                own = table[bins == one]
+                shares[profile, one] = quantify.saerens(own, prior, believed=believed[one])
+    return shares.reshape(-1, objects.taxa)
 
 
 def _thresholded(
@@ -311,26 +322,23 @@ def _sums(objects: Source, slot: Int, frame: Int, taxon: Int, factor: Float) -> 
     return Named(*(np.asarray(values.reshape(shape), np.float64) for values in sums))
 
 
-def sampled_range(
-    objects: Source, start: int, stop: int, step: Int
-) -> dict[int, NDArray[np.float16]]:
-    """Take the scores of every so-manieth object of each profile in a range."""
+def looked_range(objects: Source, start: int, stop: int, step: Int) -> dict[int, Looked]:
+    """Take slot and scores of every so-manieth object of each profile in a range."""
     row, slot, *_ = objects.rows(start, stop)
     profile = slot // (objects.bins.shape[1] + 1)
     chosen = row % step[profile] == 0
-    row, profile = row[chosen], profile[chosen]
+    row, slot, profile = row[chosen], slot[chosen], profile[chosen]
     parts = [part.astype(np.float16) for _, part in objects.scores(row)]
     scores = np.concatenate(parts) if parts else np.empty((0, objects.taxa), np.float16)
-    return {int(p): scores[profile == p] for p in np.unique(profile)}
+    return {int(p): (slot[profile == p], scores[profile == p]) for p in np.unique(profile)}
 
 
 def turned_range(objects: Source, start: int, stop: int, prior: Float, shares: Float) -> Float:
-    """Sum the scores of a range by slot, turned to the shares of each object's profile."""
+    """Sum the scores of a range by slot, turned to the shares of each object's slot."""
     row, slot, _, _, factor = objects.rows(start, stop)
-    bins = objects.bins.shape[1] + 1
-    out = np.zeros((objects.bins.shape[0] * bins, objects.taxa))
+    out = np.zeros_like(shares)
     for part, scores in objects.scores(row):
-        turned = quantify.turned(scores, prior, shares[slot[part] // bins])
+        turned = quantify.turned(scores, prior, shares[slot[part]])
         np.add.at(out, slot[part], turned * factor[part, None])
     return out
 
