@@ -13,7 +13,8 @@
 3. How often 95 % intervals hold the truth. Of vignettes: one half of those held out tells the
    errors, samples are drawn from the other half, and no picture twice: pictures that are seen again
    and again would err the same way each time.
-4. Seconds that a campaign of many bins takes.
+4. Casts of 20 bins, each taxon in a layer: what a bin's shares are best held to.
+5. Seconds that a campaign of many bins takes.
 
 The last line is a JSON object. --figure draws one season (simulated; it needs no data).
 """
@@ -39,7 +40,14 @@ from seston.ecology import bray_curtis, poisson_interval, series_errors
 from seston.learn import abundance
 from seston.learn.calibration import fit
 from seston.learn.calibration import prior as calibrated_prior
-from seston.learn.quantify import METHODS, ErrorRates, corrected_count, kept_count
+from seston.learn.quantify import (
+    METHODS,
+    ErrorRates,
+    corrected_count,
+    kept_count,
+    saerens,
+    turned,
+)
 from seston.learn.thresholds import by_precision
 
 TAXA, TIMES, OBJECTS, HELD_OUT = 10, 104, 5000, 150
@@ -49,7 +57,8 @@ SMALLEST_POOL = 60
 SAMPLES, SAMPLE = 200, 2000
 LEVELS = (0.0, 1.0, 10.0, 100.0, np.inf)
 #: Draws of the plain bootstrap that ours is held against.
-BOOTSTRAPS = 200
+BOOTSTRAPS = 100
+BINS = 20
 
 
 # ------------------------------------------------------------------------------- simulated seasons
@@ -312,6 +321,54 @@ def _level(i: int) -> str:
     return f"{low:g} or more" if np.isinf(high) else f"{low:g} to {high:g}"
 
 
+# ------------------------------------------------------------------------------------------- layers
+def layers(repeats: int) -> pd.DataFrame:
+    """RMSE of ln(1 + n) over the bins of casts, by objects in a bin."""
+    rows = []
+    for repeat in range(repeats):
+        rng = np.random.default_rng((7, repeat))
+        classifier = Classifier.some(rng)
+        labels = np.repeat(np.arange(TAXA), HELD_OUT)
+        known = Known(classifier.scores(labels, rng), labels)
+        for number in (20, 200, 3000):
+            mean = _layered(rng, number)
+            samples = [
+                classifier.scores(np.repeat(np.arange(TAXA), rng.poisson(row)), rng) for row in mean
+            ]
+            found = {name: np.array(way) for name, way in _in_bins(samples, known).items()}
+            errors = {
+                name: np.sqrt(((np.log1p(table) - np.log1p(mean))[:, 1:] ** 2).mean())
+                for name, table in found.items()
+            }
+            rows.append({"objects a bin": number, **errors})
+    return pd.DataFrame(rows).groupby("objects a bin").mean()
+
+
+def _layered(rng: np.random.Generator, number: int) -> np.ndarray:
+    """Mean numbers (bin, taxon): detritus everywhere, each other taxon in a layer of its own."""
+    depth = np.arange(BINS)[:, None]
+    middle, thickness = rng.uniform(0, BINS, TAXA), rng.uniform(1.5, 6, TAXA)
+    mean = np.exp(-(((depth - middle) / thickness) ** 2) / 2) * 0.3 * np.geomspace(1, 1e-3, TAXA)
+    mean[:, 0] = 1.0
+    return number * mean / mean.sum(axis=1, keepdims=True)
+
+
+def _in_bins(samples: list[np.ndarray], known: Known) -> dict[str, list[np.ndarray]]:
+    even = np.full(TAXA, 1 / TAXA)
+    whole = saerens(np.concatenate(samples), even)
+    held = 30 * np.maximum(whole, 1e-12)
+    named = np.array([abundance.named(scores).sum(axis=0) for scores in samples])
+    return {
+        "CC": list(named),
+        "ACC": list(abundance.adjusted_counts(named, known.rates.rates)),
+        "EM of the cast": [turned(s, even, whole).sum(axis=0) for s in samples],
+        "EM of the bin": [len(s) * saerens(s, even) if len(s) else 0 * even for s in samples],
+        "EM, held to the cast": [
+            turned(s, even, saerens(s, even, believed=held)).sum(axis=0) for s in samples
+        ],
+    }
+
+
 # -------------------------------------------------------------------------------------------- speed
 def speed(bins: int, taxa: int = 100) -> dict[str, float]:
     """Seconds of the two parts that look at every bin."""
@@ -347,7 +404,7 @@ def draw(path: Path) -> None:
     low, high = ours(Trial(named, mean, known))
     acc = abundance.adjusted_counts(named, known.rates.rates)
     em = np.array([len(s) * METHODS["EM"](s, known.rates) for s in samples])
-    taxon = 1 + int(np.argmax(named[:, 1:].min(axis=0)))
+    taxon = 1 + int(np.argsort(named[:, 1:].min(axis=0))[(TAXA - 1) // 2])  # of middling errors
     with plt.rc_context({**STYLE, "svg.fonttype": "none"}):
         figure, axes = plt.subplots(figsize=(7.2, 3.2), layout="constrained")
         weeks = np.arange(TIMES) * 52 / TIMES
@@ -359,7 +416,7 @@ def draw(path: Path) -> None:
         axes.plot(weeks, mean[:, taxon], color=INK, lw=1.6, ls="--", label="true")
         axes.set(xlabel="week", ylabel="organisms in a sample of 5,000 objects", yscale="symlog")
         axes.set_ylim(0, None)
-        axes.legend(ncols=2, loc="upper right")
+        figure.legend(ncols=5, loc="outside upper left")
         figure.savefig(path, metadata={"Date": None})
 
 
@@ -376,7 +433,7 @@ def main() -> None:
     pd.set_option("display.width", 200)
     found: dict[str, float] = {}
     for name, sharpened in (("calibrated", 1.0), ("too sure", TOO_SURE)):
-        table = seasons(2 if said.quick else 20, sharpened)
+        table = seasons(2 if said.quick else 10, sharpened)
         show(f"Simulated seasons, scores {name}: errors of the series", table)
         found |= _facts(f"season_{name.replace(' ', '_')}", table)
     held = coverage(season_trials(8 if said.quick else 100))
@@ -384,6 +441,7 @@ def main() -> None:
     found["coverage_season"] = float(held.loc["joined errors (ours)", "all"])
     if not said.quick:
         found |= real(said.data / "vignettes", said.cache)
+    show("Casts with layers: RMSE of ln(1 + n) of bins", layers(2 if said.quick else 10))
     bins = 500 if said.quick else 10_000
     taken = speed(bins)
     print(f"\n{bins} bins of 100 taxa, one core: numbers {taken['numbers_s']:.1f} s, "

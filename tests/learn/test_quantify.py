@@ -194,6 +194,15 @@ def test_weights_stand_for_so_many_objects():
     )
 
 
+def test_a_small_sample_stays_near_what_was_believed():
+    """Of a perfect classifier: 3 objects seen and 6 believed in, so shares of ninths."""
+    scores, believed = np.eye(3)[[0, 0, 1]], np.array([1.0, 2.0, 3.0])
+    found = saerens(scores, np.full(3, 1 / 3), believed=believed, tolerance=1e-12)
+    np.testing.assert_allclose(found, [3 / 9, 3 / 9, 3 / 9])
+    many = saerens(np.repeat(scores, 10_000, axis=0), np.full(3, 1 / 3), believed=believed)
+    np.testing.assert_allclose(many, [2 / 3, 1 / 3, 0], atol=1e-3)
+
+
 def test_every_mended_share_is_closer_to_a_rare_taxon_than_the_count():
     shares = np.array([0.005, 0.015, 0.08, 0.9])
     labels, held_out = scored(1, 4000)
