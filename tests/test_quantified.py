@@ -178,6 +178,20 @@ def test_what_a_person_named_is_not_mended(made: Made):
         np.testing.assert_allclose(found["concentration_adjusted"].sel(taxon=name), counted)
 
 
+def test_what_the_model_could_not_look_at_is_not_mended(made: Made):
+    """Objects that a table names and no picture shows: their scores are 0."""
+    objects = zarr.open_group(load_campaign(made.folder / "config.yaml", "tow").objects, mode="r+")
+    before = np.asarray(objects["scores"][:])
+    objects["scores"][:] = 0
+    objects.create_array("source_label", shape=(len(before),), dtype="str")
+    try:
+        found = made.profiles("em")
+    finally:
+        objects["scores"][:] = before
+        del objects["source_label"]
+    np.testing.assert_allclose(found["concentration_adjusted"], found["concentration"])
+
+
 def test_without_quantification_nothing_is_adjusted_and_the_dataset_says_so(made: Made):
     found = made.profiles("none")
     assert found.attrs["quantification"] == "none"

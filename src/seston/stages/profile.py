@@ -42,6 +42,8 @@ def profile(campaign: Campaign, client: Client) -> None:
         The objects dataset is missing.
     ConfigError
         The table of taxa is wrong.
+    ModelError
+        The model, or its record of held-out vignettes, is damaged.
     SpaceError
         The disk is full.
     """

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 T = TypeVar("T")
-#: Slots and scores of some objects.
-Looked = tuple[Int, NDArray[np.float16]]
+#: Slots, factors and scores of some objects.
+Looked = tuple[Int, Float, NDArray[np.float16]]
 
 #: Objects of a profile that EM looks at: evenly taken, where there are more.
 MOST_OBJECTS = 20_000
@@ -211,9 +211,10 @@ def _limits(counts: Float, squares: Float, held_out: HeldOut) -> tuple[Float, Fl
 
 def _counting(objects: Source, named: Named) -> tuple[Float, Float]:
     """Named counts of the bins, and their squares, wider where frames tell of patches."""
-    slots = objects.bins.slot
-    pairs = np.unique(np.stack([slots, objects.pieces.frame]), axis=1)[0]
-    frames = np.bincount(pairs, minlength=len(named.first))
+    frame = objects.pieces.frame
+    step = int(frame.max(initial=0)) + 1
+    slots = np.unique(objects.bins.slot * step + frame) // step
+    frames = np.bincount(slots, minlength=len(named.first))
     squares = abundance.patchy_squares(named.first, named.second, named.of_frames, frames)
     return named.first, squares
 
@@ -221,7 +222,8 @@ def _counting(objects: Source, named: Named) -> tuple[Float, Float]:
 def _shares(client: Client, objects: Source, named: Named, prior: Float) -> Float:
     """Shares of each slot by EM, (slot, taxon); the prior where there are no objects."""
     profiles, depths = objects.bins.shape
-    number = named.first.reshape(profiles, -1).sum(axis=1)
+    number = np.divide(named.first**2, named.second, out=0 * named.first, where=named.second > 0)
+    number = number.reshape(profiles, -1).sum(axis=1)
     step = np.maximum(1, np.ceil(number / MOST_OBJECTS)).astype(np.int64)
     found: list[list[Looked]] = [[] for _ in range(profiles)]
     for part in _stream(client, "look", objects, looked_range, step):
@@ -230,14 +232,27 @@ def _shares(client: Client, objects: Source, named: Named, prior: Float) -> Floa
     shares = np.tile(prior, (profiles, depths + 1, 1))
     for profile, parts in enumerate(found):
         if parts:
-            slot, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
-            bins, table = slot % (depths + 1), scores.astype(np.float64)
-            shares[profile] = quantify.saerens(table, prior)
-            believed = shares[profile] * OBJECTS_OF_PROFILE / step[profile]
-            for one in np.unique(bins):
-                own = table[bins == one]
-                shares[profile, one] = quantify.saerens(own, prior, believed=believed[one])
+            slot, factor, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+            believed = OBJECTS_OF_PROFILE / float(step[profile])
+            _fill_profile(shares[profile], slot % (depths + 1), factor, scores, prior, believed)
     return shares.reshape(-1, objects.taxa)
+
+
+def _fill_profile(
+    shares: Float,
+    bins: Int,
+    factor: Float,
+    scores: NDArray[np.float16],
+    prior: Float,
+    believed: float,
+) -> None:
+    """Find the shares (bin, taxon) of a profile, each bin held to the whole by so many objects."""
+    table, weights = scores.astype(np.float64), factor / factor.mean()
+    shares[:] = whole = quantify.saerens(table, prior, weights=weights)
+    for one in np.unique(bins):
+        own = bins == one
+        held = np.maximum(whole, 1e-12) * believed
+        shares[one] = quantify.saerens(table[own], prior, weights=weights[own], believed=held)
 
 
 def _thresholded(
@@ -311,26 +326,28 @@ def _sums(objects: Source, slot: Int, frame: Int, taxon: Int, factor: Float) -> 
     profiles, depths = objects.bins.shape
     shape = (profiles * (depths + 1), objects.taxa)
     flat = slot * objects.taxa + taxon
-    keys, place = np.unique(np.stack([flat, frame]), axis=1, return_inverse=True)
-    of_frames = np.bincount(place.ravel(), factor, keys.shape[1]) ** 2
+    step = int(frame.max(initial=0)) + 1
+    keys, place = np.unique(flat * step + frame, return_inverse=True)
+    of_frames = np.bincount(place, factor, len(keys)) ** 2
     size = shape[0] * shape[1]
     sums = (
         np.bincount(flat, factor, size),
         np.bincount(flat, factor**2, size),
-        np.bincount(keys[0], of_frames, size),
+        np.bincount(keys // step, of_frames, size),
     )
     return Named(*(np.asarray(values.reshape(shape), np.float64) for values in sums))
 
 
 def looked_range(objects: Source, start: int, stop: int, step: Int) -> dict[int, Looked]:
-    """Take slot and scores of every so-manieth object of each profile in a range."""
-    row, slot, *_ = objects.rows(start, stop)
+    """Take slot, factor and scores of every so-manieth object of each profile in a range."""
+    row, slot, _, _, factor = objects.rows(start, stop)
     profile = slot // (objects.bins.shape[1] + 1)
     chosen = row % step[profile] == 0
-    row, slot, profile = row[chosen], slot[chosen], profile[chosen]
+    row, slot, factor, profile = (column[chosen] for column in (row, slot, factor, profile))
     parts = [part.astype(np.float16) for _, part in objects.scores(row)]
-    scores = np.concatenate(parts) if parts else np.empty((0, objects.taxa), np.float16)
-    return {int(p): (slot[profile == p], scores[profile == p]) for p in np.unique(profile)}
+    scores = np.concatenate([np.empty((0, objects.taxa), np.float16), *parts])
+    rows = {int(p): profile == p for p in np.unique(profile)}
+    return {p: (slot[own], factor[own], scores[own]) for p, own in rows.items()}
 
 
 def turned_range(objects: Source, start: int, stop: int, prior: Float, shares: Float) -> Float:
