@@ -22,6 +22,7 @@ from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.stages.gather import gather
 from seston.stages.profile import profile
 from seston.store import new_scores, open_group, read_column
+from seston.store.arrays import finish_store
 
 TAXA = ("copepod", "detritus", "salp")
 #: What the objects are; copepods are rare, and detritus is often taken for them.
@@ -180,15 +181,18 @@ def test_what_a_person_named_is_not_mended(made: Made):
 
 def test_what_the_model_could_not_look_at_is_not_mended(made: Made):
     """Objects that a table names and no picture shows: their scores are 0."""
-    objects = zarr.open_group(load_campaign(made.folder / "config.yaml", "tow").objects, mode="r+")
+    path = load_campaign(made.folder / "config.yaml", "tow").objects
+    objects = zarr.open_group(path, mode="r+", use_consolidated=False)
     before = np.asarray(objects["scores"][:])
     objects["scores"][:] = 0
     objects.create_array("source_label", shape=(len(before),), dtype="str")
+    finish_store(path)
     try:
         found = made.profiles("em")
     finally:
         objects["scores"][:] = before
         del objects["source_label"]
+        finish_store(path)
     np.testing.assert_allclose(found["concentration_adjusted"], found["concentration"])
 
 

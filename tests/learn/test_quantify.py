@@ -226,6 +226,7 @@ def test_a_taxon_without_held_out_objects_is_taken_as_named():
     [
         ([0.5, 0.5], [0], None, "two taxa"),
         ([[0.5, np.nan]], [0], None, "no number"),
+        ([[0.5, 0.5], [0.0, 0.0]], [0, 1], None, "none above 0; the first is 1"),
         ([[0.5, 0.5]], [2], None, "from 0 to 1"),
         ([[0.5, 0.5]], [0, 1], None, "labels are of shape"),
         ([[0.5, 0.5]], [0], [0.5, -0.5], "none below 0"),

@@ -118,16 +118,16 @@ def checked_scores(scores: ArrayLike) -> Float:
     Raises
     ------
     InputError
-        Not a table with two taxa or more, or a score is negative or not finite.
+        Not a table with two taxa or more, or a score is negative or not finite, or all are 0.
     """
     table = np.asarray(scores, np.float64)
     if table.ndim != 2 or table.shape[1] < 2:
         raise InputError(f"scores must be (objects, taxa), two taxa or more, not {table.shape}")
-    wrong = np.flatnonzero(~(np.isfinite(table).all(axis=1) & (table >= 0).all(axis=1)))
-    if len(wrong):
-        raise InputError(
-            f"{len(wrong)} objects have a score that is negative or no number, the first {wrong[0]}"
-        )
+    sound = np.isfinite(table).all(axis=1) & (table >= 0).all(axis=1) & (table.sum(axis=1) > 0)
+    if not sound.all():
+        wrong = np.flatnonzero(~sound)
+        what = f"{len(wrong)} objects have a score that is negative or no number, or none above 0"
+        raise InputError(f"{what}; the first is {wrong[0]}")
     return table
 
 
