@@ -224,6 +224,12 @@ class Classification(Strict):
     )
     gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
     batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
+    quantification: Literal["none", "adjusted", "em", "thresholded"] = Field(
+        "em",
+        description="how `concentration_adjusted` is made. em: scores are turned to the shares of "
+        "each bin and summed; adjusted: named counts are mended by the rates of errors on held-out "
+        "objects; thresholded: trusted names times precision over recall; docs/quantification.md",
+    )
 
 
 class Profiles(Strict):

@@ -138,8 +138,10 @@ class Plan:
     def profiles_depend_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the profiles."""
         rows = self.campaigns[campaign].deployments
+        settings = self.config.classification
+        method = settings.quantification if settings else None
         return cfg.fingerprint(
-            seston.__version__, self.config.profiles, self.config.publication, *rows
+            seston.__version__, self.config.profiles, self.config.publication, method, *rows
         )
 
 

@@ -20,19 +20,23 @@ from seston.ecology.particles import (
     pixels_of_diameter,
     size_class,
 )
-from seston.ecology.profiles import Tally, build_profiles, put_in_bins, tally
+from seston.ecology.profiles import Adjusted, Tally, build_profiles, put_in_bins, tally
 from seston.ecology.seawater import add_seawater
+from seston.ecology.series import SeriesErrors, bray_curtis, series_errors
 from seston.ecology.spectrum import normalised_biovolume_spectrum
 from seston.ecology.turning import direction, turning_points
 
 __all__ = [
+    "Adjusted",
     "Bins",
     "Calibration",
     "ParticleBins",
+    "SeriesErrors",
     "Tally",
     "Tolerances",
     "add_seawater",
     "bin_particles",
+    "bray_curtis",
     "build_profiles",
     "clean",
     "coarsen_size_classes",
@@ -46,6 +50,7 @@ __all__ = [
     "pixels_of_diameter",
     "poisson_interval",
     "put_in_bins",
+    "series_errors",
     "size_class",
     "subsampled_interval",
     "tally",

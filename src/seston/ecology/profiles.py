@@ -58,6 +58,21 @@ class Tally:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Adjusted:
+    """Individuals by (profile, depth bin, taxon), mended for the errors of the classifier.
+
+    Parameters
+    ----------
+    individuals, lower, upper : array, float64
+        And their limits. NaN where nothing tells them.
+    """
+
+    individuals: Float
+    lower: Float
+    upper: Float
+
+
 def put_in_bins(
     time: Times,
     depth: Float,
@@ -168,6 +183,7 @@ def build_profiles(
     environments: Sequence[xr.Dataset],
     deployments: Sequence[str],
     tolerances: Tolerances | None = None,
+    adjusted: Adjusted | None = None,
 ) -> xr.Dataset:
     """Make the profiles dataset.
 
@@ -188,6 +204,8 @@ def build_profiles(
         Their names.
     tolerances : Tolerances, optional
         How far in time water and environment may lie apart.
+    adjusted : Adjusted, optional
+        Individuals, mended; NaN if absent.
 
     Returns
     -------
@@ -203,6 +221,7 @@ def build_profiles(
         **_depth_axis(bins),
         **_taxon_columns(taxa),
         **_amounts(sums, volume, taxa, _largest_factor(bins, cells)),
+        **_adjusted(adjusted, volume[:, :-1, None], len(taxa)),
         **join_environment(bins, cells["time"].to_numpy(), environments, tolerances),
     }
     dataset = _dataset(values).assign_attrs(environment_join=str(tolerances))
@@ -338,4 +357,14 @@ def _amounts(
         "carbon": biovolume * factor,
         "unpositioned_count": sums.count[:, -1],
         "unpositioned_volume": volume[:, -1],
+    }
+
+
+def _adjusted(adjusted: Adjusted | None, water: Float, taxa: int) -> dict[str, NDArray[Any]]:
+    unknown = np.full((*water.shape[:2], taxa), np.nan)
+    found = adjusted or Adjusted(unknown, unknown, unknown)
+    return {
+        "concentration_adjusted": concentration(found.individuals, water),
+        "concentration_adjusted_lower": concentration(found.lower, water),
+        "concentration_adjusted_upper": concentration(found.upper, water),
     }

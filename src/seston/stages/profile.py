@@ -20,6 +20,7 @@ from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
+from seston.stages.quantify import adjust
 from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
@@ -41,6 +42,8 @@ def profile(campaign: Campaign, client: Client) -> None:
         The objects dataset is missing.
     ConfigError
         The table of taxa is wrong.
+    ModelError
+        The model, or its record of held-out vignettes, is damaged.
     SpaceError
         The disk is full.
     """
@@ -71,10 +74,14 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     tolerances = ecology.Tolerances(
         settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
     )
-    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names, tolerances)
+    adjusted, said = adjust(campaign, client, (pieces, bins), sums)
+    dataset = ecology.build_profiles(
+        bins, table, sums, taxa, environments, names, tolerances, adjusted
+    )
     _tell(campaign, bins, sums, pieces)
     title = f"{campaign.config.publication.title}: profiles"
-    return dataset.assign_attrs(attributes(campaign, title) | _log_problems(environments, names))
+    facts = attributes(campaign, title) | said | _log_problems(environments, names)
+    return dataset.assign_attrs(facts)
 
 
 def _log_problems(environments: list[xr.Dataset], names: list[str]) -> dict[str, str]:
