@@ -174,6 +174,17 @@ class Classification(Strict):
     training: Training = Training()
     gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
     batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
+    engine: Literal[
+        "auto", "eager", "eager-bf16", "compiled", "compiled-bf16", "onnxruntime", "openvino",
+        "openvino-bf16",
+    ] = Field(
+        "auto",
+        description="what computes: auto is the fastest of those that give the labels of float32, "
+        "measured once per machine; see docs/engines.md",
+    )  # fmt: skip
+    keep_embedding: bool = Field(
+        False, description="store what the network saw in each vignette, some 2.5 kB an object"
+    )
 
 
 class Profiles(Strict):

@@ -61,14 +61,14 @@ def squares(
         The vignette in the middle, with the median of its border around it.
     """
     shapes = np.array([v.shape for v in vignettes], np.int64).reshape(-1, 2)
-    large = np.flatnonzero(shapes.max(axis=1, initial=0) > LARGEST)
-    small = np.flatnonzero(shapes.max(axis=1, initial=0) <= LARGEST)
+    is_large = shapes.max(axis=1, initial=0) > LARGEST
+    large, small = np.flatnonzero(is_large), np.flatnonzero(~is_large)
     out = torch.empty((len(shapes), side, side), dtype=torch.uint8, device=device)
     if large.size:
-        made = preprocess.squares([vignettes[i] for i in large], side, sizes[large])
+        made = preprocess.squares([vignettes[i] for i in large.tolist()], side, sizes[large])
         out[_up(large, device)] = _up(made, device)
     if small.size:
-        chosen = [vignettes[i] for i in small]
+        chosen = [vignettes[i] for i in small.tolist()]
         out[_up(small, device)] = _fitted(chosen, shapes[small], side, sizes[small], device)
     return out
 

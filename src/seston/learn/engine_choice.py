@@ -75,12 +75,37 @@ def choose(
     """
     if wanted != engines.AUTO:
         return wanted
-    there = engines.available(place.device)
-    names = [n for n in CANDIDATES.get(place.device.type, (engines.EAGER,)) if n in there]
+    names = _candidates(place.device)
     if len(names) < 2:
-        return names[0] if names else engines.EAGER
+        return names[0]
     path = (folder or cache_folder()) / "engines" / f"{_key(backbone, place, names)}.json"
     return _remembered(path, names) or _decided(path, names, backbone, place)
+
+
+def _candidates(device: torch.device) -> list[str]:
+    there = engines.available(device)
+    return [n for n in CANDIDATES.get(device.type, ()) if n in there] or [engines.EAGER]
+
+
+def choose_engine(wanted: str, model: Path, device: str | None, batch_size: int) -> str:
+    """Name the engine for a model on a device (see `choose`); only its card is read.
+
+    Raises
+    ------
+    ModelError
+        The card is missing or damaged.
+    ConfigError
+        The device is not there.
+    """
+    from seston.learn._torch import device as device_of
+    from seston.learn.card import load_card
+    from seston.learn.extractor import place_of
+
+    card = load_card(model)
+    place = place_of(int(card.preprocessing["image_size"]), device_of(device), batch_size)
+    if wanted != engines.AUTO:
+        return wanted
+    return choose(wanted, backbones.build(str(card.backbone["name"])), place)
 
 
 def cache_folder() -> Path:
@@ -192,7 +217,7 @@ def _processor(device: torch.device) -> str:
 
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    ability = torch.backends.cpu.get_cpu_capability()  # type: ignore[no-untyped-call]
+    ability = torch.backends.cpu.get_cpu_capability()
     return f"{platform.machine()} {_model_name()} {ability} {torch.get_num_threads()}"
 
 

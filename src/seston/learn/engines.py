@@ -112,8 +112,8 @@ def make(name: str, backbone: Backbone, place: Place) -> Engine:
         raise ConfigError(
             f"the engine {name!r} cannot run here: {hindrance}",
             where="classification.engine",
-            cure="Install seston[openvino] or seston[onnx], or set it to auto or eager; here "
-            f"there are: {', '.join(available(place.device))}.",
+            cure="pip install seston[learn,onnx] brings all engines. Here there are: "
+            f"{', '.join((AUTO, *available(place.device)))}.",
         )
     return ENGINES[name].make(backbone, place)
 
@@ -164,7 +164,8 @@ def _plain(backbone: Backbone, place: Place, *, rough: bool, compiled: bool) -> 
             found = looker(squares.to(place.device, non_blocking=True)).float()
         if place.device.type == "cpu":
             return np.asarray(found.numpy(), np.float32)
-        return found.clone() if compiled else found  # the next launch writes where this one did
+        kept: Tensor = found.clone() if compiled else found  # the next launch writes there again
+        return kept
 
     return look
 
@@ -206,7 +207,7 @@ def _openvino() -> Any:  # noqa: ANN401
 
 
 def _abilities() -> frozenset[str]:
-    """Number formats in which OpenVINO says that this processor computes."""
+    """Name the number formats in which this processor computes, as OpenVINO sees it."""
     core = _openvino().Core()
     return frozenset(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 

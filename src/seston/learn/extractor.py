@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class Extractor:
         self.backbone, self.engine = backbone, engine
         self.place = place_of(side, device, batch_size)
         self._made: dict[str, engines.Engine] = {}
+        self._in_use = Lock()  # an engine has one place for what goes in, and one for what comes
         self._engine(engine)
 
     @property
@@ -100,6 +102,12 @@ class Extractor:
             The device has not the memory for a single vignette.
         """
         name = engines.exact_twin(self.engine) if exactly else self.engine
+        with self._in_use:
+            return self._features(name, vignettes, sizes)
+
+    def _features(
+        self, name: str, vignettes: Sequence[UInt8Array], sizes: Float64Array
+    ) -> Float32Array:
         out = np.empty((len(vignettes), self.n_features), np.float32)
         if len(vignettes):
             out[:, : self.n_network] = self._looked(name, vignettes, sizes)

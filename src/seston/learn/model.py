@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seston.ahead import ahead
 from seston.errors import InputError, ModelError
 from seston.learn import backbones, engines, preprocess
 from seston.learn._torch import device as best_device
@@ -106,18 +107,48 @@ class Model:
         pixel_size_mm: ArrayLike | None = None,
     ) -> Looked:
         """Score vignettes, and give what the network saw in them; see `predict`."""
+        return self._judged(*self._featured((vignettes, pixel_size_mm)))
+
+    def look_at_all(
+        self, parts: Iterable[tuple[Sequence[NDArray[np.uint8]], ArrayLike | None]]
+    ) -> Iterator[Looked]:
+        """Score part after part, so that the device does not wait.
+
+        Parts are made in one thread, go through the network in another, and their features get
+        scores in this one: at the same time, and no more than two of each wait.
+
+        Parameters
+        ----------
+        parts : iterable of (vignettes, pixel_size_mm)
+            As `predict` takes them.
+        """
+        for part in ahead(map(self._featured, ahead(parts))):
+            yield self._judged(*part)
+
+    def _featured(
+        self, part: tuple[Sequence[NDArray[np.uint8]], ArrayLike | None]
+    ) -> tuple[Sequence[NDArray[np.uint8]], NDArray[np.float64], Float32Array]:
+        vignettes, pixel_size_mm = part
         sizes = self._sizes(vignettes, pixel_size_mm)
-        features = self.extractor.features(vignettes, sizes)
+        return vignettes, sizes, self.extractor.features(vignettes, sizes)
+
+    def _judged(
+        self,
+        vignettes: Sequence[NDArray[np.uint8]],
+        sizes: NDArray[np.float64],
+        features: Float32Array,
+    ) -> Looked:
         scores = self._scores(features)
         if not engines.is_exact(self.extractor.engine):
             again = np.flatnonzero(in_doubt(scores))
             exact = self.extractor.features(
-                [vignettes[i] for i in again], sizes[again], exactly=True
+                [vignettes[i] for i in again.tolist()], sizes[again], exactly=True
             )
             scores[again] = self._scores(exact)
         return Looked(scores, features[:, : self.extractor.n_network])
 
     def _scores(self, features: Float32Array) -> Float32Array:
+        """Scores of features: all that is done to them is done here."""
         return self.head.predict_proba(features)
 
     def _sizes(
