@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -263,6 +263,8 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+Settings = TypeVar("Settings", bound=BaseModel)
+
 OptionalFloat = Annotated[
     Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_absent)
 ]
@@ -358,6 +360,20 @@ def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = _merged(base[key], value) if both else value
     return merged
+
+
+def checked(settings: type[Settings], **values: object) -> Settings:
+    """Make settings from what a command was told.
+
+    Raises
+    ------
+    ConfigError
+        A value is wrong.
+    """
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, "options") from None
 
 
 def explain(error: ValidationError, where: Path | str) -> ConfigError:

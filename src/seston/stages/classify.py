@@ -65,7 +65,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     objects = folder / "objects.zarr"
     check_whole(objects)
     total = len(read_column(open_group(objects), "object_id"))
-    engine = client.submit(_choose, settings, pure=False).result()
+    engine = client.submit(choose, settings, pure=False).result()
     tasks = ((objects, start, stop) for start, stop in _ranges(total))
     title = f"classify {campaign.name}/{shard.name}"
     kept = int(card.backbone["n_features"]) if settings.keep_embedding else 0
@@ -92,7 +92,7 @@ class Engine:
     described: str
 
 
-def _choose(settings: Classification) -> Engine:
+def choose(settings: Classification) -> Engine:
     """Choose the engine of all workers on one of them: it is their device, not the command's."""
     from seston.learn import choose_engine, engines, use_threads
 
