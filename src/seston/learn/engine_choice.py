@@ -183,13 +183,15 @@ def agrees(found: Any, expected: Any, tolerance: float = 0.2) -> bool:  # noqa: 
 
 
 def _timed(engine: engines.Engine, squares: NDArray[np.uint8], place: engines.Place) -> float:
-    runs, begin = 0, time.perf_counter()
+    # Of a CPU's time, what others do on the machine takes less than of the clock's.
+    clock = time.process_time if place.device.type == "cpu" else time.perf_counter
+    runs, begin = 0, clock()
     while True:
         found = engine(squares)
         runs += 1
         if runs % 4 == 0 or place.device.type == "cpu":
             _array(found)  # waits for a GPU
-            passed = time.perf_counter() - begin
+            passed = clock() - begin
             if passed >= _SECONDS:
                 return runs * len(squares) / passed
 

@@ -11,6 +11,7 @@ one of these looks again, exactly, at what it leaves in doubt: see `seston.learn
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -179,7 +180,8 @@ def _by_openvino(backbone: Backbone, place: Place, *, precision: str) -> Engine:
     openvino = _openvino()
     looker = Looker(backbone)
     example = torch.zeros((2, place.side, place.side), dtype=torch.uint8)
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it follows the network with torch.jit, which is old
         graph = openvino.convert_model(looker, example_input=example)
     graph.reshape([place.batch, place.side, place.side])
     settings = {
