@@ -78,6 +78,19 @@ class Setting:
             best = min(best, (self.clock() - begin) / runs)
         return best
 
+    def by_turns(self, *runs: Callable[[], object]) -> list[float]:
+        """Shortest time of each of several runs, which take turns."""
+        times = [[self.seconds_once(run) for run in runs] for _ in range(3 if self.quick else 6)]
+        return [min(taken) for taken in zip(*times[1:], strict=True)]  # the first warms up
+
+    def seconds_once(self, run: Callable[[], object]) -> float:
+        """Time of one run."""
+        begin = self.clock()
+        run()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return self.clock() - begin
+
 
 def peak(setting: Setting, dtype: torch.dtype) -> float:
     """Operations per second of the best product of two square matrices."""
@@ -144,28 +157,42 @@ def _dtype(name: str) -> Any:
     return object if name == "str" else name
 
 
-def rates_of_engines(model: Path, setting: Setting) -> dict[str, dict[str, float]]:
-    """Squares per second of each engine that works here, with what it takes to make it."""
+@dataclass(frozen=True)
+class Rates:
+    """Squares per second of the bare network, and objects per second from Zarr to scores."""
+
+    bare: float
+    whole: float
+
+
+def rates_of_engines(model: Path, objects: Path, total: int, setting: Setting) -> dict[str, Rates]:
+    """Measure each engine that works here; bare and whole by turns, since others work here too."""
     loaded = learn.load_model(model, device=str(setting.device))
     backbone = loaded.extractor.backbone
     place = place_of(setting.side, setting.device, setting.batch)
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, Rates] = {}
     for name in engines.available(setting.device):
         if setting.quick and name.startswith("compiled"):
             continue  # half a minute each
-        begin = time.perf_counter()
         try:
             engine = engines.make(name, backbone, place)
             engine(setting.squares)
         except Exception as error:  # no compiler, say
             print(f"{name}: does not work here ({type(error).__name__})")
             continue
-        made = time.perf_counter() - begin
         squares: Any = setting.squares
         if setting.device.type == "cuda":
             squares = torch.from_numpy(squares).to(setting.device)
-        taken = setting.seconds(lambda e=engine, s=squares: e(s))
-        found[name] = {"made_s": made, "per_s": setting.batch / taken}
+        scorer = scorer_of(model, name, setting)
+        runs = max(1, total // setting.batch)
+        taken = setting.by_turns(
+            lambda e=engine, s=squares, n=runs: [e(s) for _ in range(n)],
+            lambda s=scorer: s(objects, 0, total),
+        )
+        found[name] = Rates(runs * setting.batch / taken[0], total / taken[1])
+        print(
+            f"  {name}: {found[name].bare:,.0f} and {found[name].whole:,.0f} a second", flush=True
+        )
     return found
 
 
@@ -194,13 +221,11 @@ def _pixels(model: Model, vignettes: list[np.ndarray]) -> np.ndarray | None:
     return np.tile(PIXEL_MM, (len(vignettes), 1)) if model.card.size_unit == "mm" else None
 
 
-def end_to_end(model: Path, name: str, objects: Path, total: int, setting: Setting) -> float:
-    """Objects per second from Zarr to scores, as a worker of the workflow computes them."""
+def scorer_of(model: Path, name: str, setting: Setting) -> Scorer:
+    """Give what a worker of the workflow does: from Zarr to scores."""
     gpu = setting.device.type == "cuda"
     settings = Classification(model=model, batch_size=setting.batch, gpus=int(gpu))
-    scorer = Scorer(settings, name)
-    scorer(objects, 0, min(total, 64))  # loads the model
-    return total / setting.seconds(lambda: scorer(objects, 0, total), least=0.1)
+    return Scorer(settings, name)
 
 
 def shares(model: Path, objects: Path, total: int, setting: Setting) -> dict[str, float]:
@@ -231,7 +256,7 @@ def _materials(options: argparse.Namespace, folder: Path) -> tuple[Path, list[np
         model = folder / "model"
         settings = Training(backbone=options.backbone, image_size=options.side)
         learn.train(pictures, model, settings)
-    return model, vignettes_of(pictures, 1024 if options.quick else 8192)
+    return model, vignettes_of(pictures, 512 if options.quick else 4096)
 
 
 def _options() -> argparse.Namespace:
@@ -268,7 +293,7 @@ def report(
     flops = operations(backbone, setting.side)
     peaks = {d: peak(setting, t) for d, t in (("f32", torch.float32), ("bf16", torch.bfloat16))}
     slow = setting.batch / setting.seconds(plain(backbone, setting))
-    rates = rates_of_engines(model, setting)
+    rates = rates_of_engines(model, objects, len(vignettes), setting)
     truth = labels_of(model, engines.EAGER, vignettes, setting)
     best = truth.scores.argmax(axis=1)
     where = "one core" if setting.device.type == "cpu" else torch.cuda.get_device_name()
@@ -282,10 +307,9 @@ def report(
     for name, measured in rates.items():
         rough = not engines.is_exact(name)
         seen = labels_of(model, name, vignettes, setting)
-        bare = measured["per_s"]
-        twin = rates.get(engines.exact_twin(name), measured)["per_s"]
+        bare, whole = measured.bare, measured.whole
+        twin = rates.get(engines.exact_twin(name), measured).bare
         both = 1 / (1 / bare + seen.doubtful / twin)
-        whole = end_to_end(model, name, objects, len(vignettes), setting)
         share = bare * flops / peaks["bf16" if rough else "f32"]
         after = float((seen.scores.argmax(axis=1) == best).mean())
         found[name] = {
@@ -306,7 +330,7 @@ def report(
     print(f"hours: of 1.5 billion objects, on {where}")
     place = place_of(setting.side, setting.device, setting.batch)
     chosen = engine_choice.fastest(
-        {n: rates[n]["per_s"] for n in engine_choice.CANDIDATES[place.device.type] if n in rates}
+        {n: rates[n].bare for n in engine_choice.CANDIDATES[place.device.type] if n in rates}
     )
     print(f"auto: {chosen}")
     print(json.dumps({"backbone": backbone.name, "side": setting.side, "auto": chosen,

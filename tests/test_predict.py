@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -225,7 +226,7 @@ def test_shards_with_and_without_an_embedding_are_not_joined(
     settings = campaign.config.classification.model_copy(update={"keep_embedding": False})
     config = campaign.config.model_copy(update={"classification": settings})
     try:
-        classify(type(campaign)(**{**vars(campaign), "config": config}), campaign.shards[0], client)
+        classify(replace(campaign, config=config), campaign.shards[0], client)
         with pytest.raises(StoreError, match="numbers of an embedding"):
             tiny.finish(campaign, client)
     finally:

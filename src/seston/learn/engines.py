@@ -152,8 +152,9 @@ def _plain(backbone: Backbone, place: Place, *, rough: bool, compiled: bool) -> 
 
     looker: Any = Looker(backbone).to(place.device)
     if compiled:
-        # On a GPU the graph of all kernels is launched at once: small batches wait for launches.
-        way = "max-autotune" if place.device.type == "cuda" else "default"
+        # Not with CUDA graphs: those of torch work in the main thread only, and a worker's tasks
+        # run in another.
+        way = "max-autotune-no-cudagraphs" if place.device.type == "cuda" else "default"
         looker = torch.compile(looker, dynamic=False, mode=way)
 
     def precision() -> AbstractContextManager[Any]:
@@ -162,11 +163,8 @@ def _plain(backbone: Backbone, place: Place, *, rough: bool, compiled: bool) -> 
     def look(grey: UInt8Array | Tensor) -> Float32Array | Tensor:
         squares = torch.from_numpy(grey) if isinstance(grey, np.ndarray) else grey
         with torch.inference_mode(), precision():
-            found = looker(squares.to(place.device, non_blocking=True)).float()
-        if place.device.type == "cpu":
-            return np.asarray(found.numpy(), np.float32)
-        kept: Tensor = found.clone() if compiled else found  # the next launch writes there again
-        return kept
+            found: Tensor = looker(squares.to(place.device, non_blocking=True)).float()
+        return np.asarray(found.numpy(), np.float32) if place.device.type == "cpu" else found
 
     return look
 
