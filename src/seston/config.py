@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -230,6 +230,17 @@ class Classification(Strict):
         "each bin and summed; adjusted: named counts are mended by the rates of errors on held-out "
         "objects; thresholded: trusted names times precision over recall; docs/quantification.md",
     )
+    engine: Literal[
+        "auto", "eager", "eager-bf16", "compiled", "compiled-bf16", "onnxruntime", "openvino",
+        "openvino-bf16",
+    ] = Field(
+        "auto",
+        description="what computes: auto is the fastest of those that give the labels of float32, "
+        "measured once per machine; see docs/engines.md",
+    )  # fmt: skip
+    keep_embedding: bool = Field(
+        False, description="store what the network saw in each vignette, some 2.5 kB an object"
+    )
 
 
 class Profiles(Strict):
@@ -307,6 +318,8 @@ def _absent(value: object) -> object:
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 OptionalFloat = Annotated[
     Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_absent)
@@ -405,6 +418,20 @@ def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = _merged(base[key], value) if both else value
     return merged
+
+
+def checked(settings: type[Settings], **values: object) -> Settings:
+    """Make settings from what a command was told.
+
+    Raises
+    ------
+    ConfigError
+        A value is wrong.
+    """
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, "options") from None
 
 
 def explain(error: ValidationError, where: Path | str) -> ConfigError:

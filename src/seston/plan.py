@@ -113,6 +113,11 @@ class Plan:
         taxa = taxonomy.read_text("utf-8", "replace") if taxonomy and taxonomy.exists() else ""
         return cfg.fingerprint(seston.__version__, settings.training if settings else None, taxa)
 
+    def scores_depend_on(self) -> str:
+        """Fingerprint of the settings of the scores. The engine is none: labels are the same."""
+        settings = self.config.classification
+        return cfg.fingerprint(bool(settings and settings.keep_embedding))
+
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments

@@ -319,6 +319,15 @@ OBJECTS = _register(
         ),
         _v("scores", ("object", "taxon"), "float16", "1", "score of each taxon, sums to 1"),
         _v(
+            "embedding",
+            ("object", "component"),
+            "float16",
+            "1",
+            "features that the model's network saw in the vignette",
+            comment="objects that look alike lie near each other; only where "
+            "classification.keep_embedding is set",
+        ),
+        _v(
             "predicted_taxon",
             _OBJECT,
             "int16",

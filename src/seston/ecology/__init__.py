@@ -20,7 +20,14 @@ from seston.ecology.particles import (
     pixels_of_diameter,
     size_class,
 )
-from seston.ecology.profiles import Adjusted, Tally, build_profiles, put_in_bins, tally
+from seston.ecology.profiles import (
+    Adjusted,
+    Tally,
+    build_profiles,
+    largest_factor,
+    put_in_bins,
+    tally,
+)
 from seston.ecology.seawater import add_seawater
 from seston.ecology.series import SeriesErrors, bray_curtis, series_errors
 from seston.ecology.spectrum import normalised_biovolume_spectrum
@@ -45,6 +52,7 @@ __all__ = [
     "direction",
     "equivalent_spherical_volume",
     "interpolate_at",
+    "largest_factor",
     "normalised_biovolume_spectrum",
     "particle_diameter",
     "pixels_of_diameter",

@@ -220,7 +220,7 @@ def build_profiles(
         **_profile_columns(bins, cells, deployments),
         **_depth_axis(bins),
         **_taxon_columns(taxa),
-        **_amounts(sums, volume, taxa, _largest_factor(bins, cells)),
+        **_amounts(sums, volume, taxa, largest_factor(bins, _column(cells, "factor"))),
         **_adjusted(adjusted, volume[:, :-1, None], len(taxa)),
         **join_environment(bins, cells["time"].to_numpy(), environments, tolerances),
     }
@@ -327,13 +327,29 @@ def _taxon_columns(taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
     }
 
 
-def _largest_factor(bins: Bins, cells: pd.DataFrame) -> Float:
-    """Largest subsample factor of the water of each bin; 1 where there is none."""
+def _column(cells: pd.DataFrame, name: str) -> Float | None:
+    return cells[name].to_numpy(np.float64) if name in cells else None
+
+
+def largest_factor(bins: Bins, factor: Float | None) -> Float:
+    """Give the largest subsample factor of the water of each bin; 1 where there is none.
+
+    Parameters
+    ----------
+    bins : Bins
+    factor : array (n_cells,), optional
+        Of each cell; 1 if absent.
+
+    Returns
+    -------
+    array (profile, depth + 1)
+        The last place of a profile is that of water without depth.
+    """
     profiles, depths = bins.shape
     largest = np.ones(profiles * (depths + 1))
-    if "factor" in cells:
+    if factor is not None:
         largest[bins.slot] = 0.0
-        np.maximum.at(largest, bins.slot, cells["factor"].to_numpy(np.float64))
+        np.maximum.at(largest, bins.slot, np.asarray(factor, np.float64))
     return largest.reshape(profiles, depths + 1)
 
 

@@ -18,13 +18,13 @@ from seston.config import Training
 from seston.errors import StoreError
 from seston.learn import backbones, metrics, preprocess
 from seston.learn._torch import device
+from seston.learn.extractor import Extractor
 from seston.learn.grid import MEASURED, Cell, Data, Grid
 from seston.learn.heads import HEADS, Lesson, taxon_weights
 from seston.learn.held_out import load_held_out
 from seston.learn.learning_set import LearningSet
-from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Measurer
-from seston.learn.model import Extractor, load_model
+from seston.learn.model import load_model
 from seston.learn.splits import TEST, TRAIN, VALIDATION, split
 from seston.learn.training import train
 from seston.progress import progress
@@ -210,7 +210,7 @@ def _look(grid: Grid, cell: Cell, pictures: LearningSet) -> Looked:
     return Looked(np.concatenate(found), total / (time.perf_counter() - begin), parameters)
 
 
-def _extractor(grid: Grid, cell: Cell) -> tuple[AnyExtractor, int]:
+def _extractor(grid: Grid, cell: Cell) -> tuple[Extractor | Measurer, int]:
     if cell.network == MEASURED:
         return Measurer(), 0
     network = grid.network(cell.network)

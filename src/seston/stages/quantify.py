@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from seston import cluster
 from seston.campaign import Campaign
-from seston.ecology import Adjusted, Bins, Tally, subsampled_interval
+from seston.ecology import Adjusted, Bins, Tally, largest_factor, subsampled_interval
 from seston.learn import abundance, quantify
 from seston.learn.abundance import Estimate
 from seston.learn.card import Card, load_card
@@ -367,7 +367,8 @@ def _with_known(mended: Estimate, objects: Source, named: Named, sums: Tally) ->
     first, second = _widened(named.first, taxa), _widened(named.second, taxa)
     known = np.maximum(sums.individuals.reshape(first.shape) - first, 0.0)
     squares = np.maximum(sums.squares.reshape(first.shape) - second, 0.0)
-    limits = subsampled_interval(known, squares)
+    largest = largest_factor(objects.bins, objects.pieces.factor).reshape(-1, 1)
+    limits = subsampled_interval(known, squares, largest)
     model = np.arange(taxa) < objects.taxa
     limits = limits[0], np.where(model & (known == 0), 0.0, limits[1])
     own = Estimate(*(_widened(getattr(mended, f.name), taxa) for f in fields(mended)))
