@@ -89,6 +89,33 @@ class Campaign:
         preset = cfg.instrument(self.config, deployment.instrument)
         return preset.model_copy(update={"optics": deployment.optics(preset.optics)})
 
+    @property
+    def names_objects(self) -> bool:
+        """Whether a model names the objects: a classifier, or the network that found them."""
+        return bool(self.models)
+
+    @property
+    def models(self) -> tuple[Path, ...]:
+        """Folders of the models that name the objects."""
+        segmentations = [self.instrument(d).segmentation for d in self.deployments]
+        networks = [s.model for s in segmentations if s.model]
+        other = self.config.classification if len(networks) < len(segmentations) else None
+        return tuple(dict.fromkeys([*([other.model] if other else []), *networks]))
+
+    def network_stamp(self, deployment: cfg.Deployment) -> str:
+        """Fingerprint of the network that finds the objects; empty where a threshold does.
+
+        Of one that the workflow trains: of the settings of its training, for it need not be there.
+        """
+        from seston.learn.semantic import load_semantic_card
+
+        model, trained = self.instrument(deployment).segmentation.model, self.config.semantic
+        if model is None:
+            return ""
+        if trained and trained.model == model:
+            return cfg.fingerprint(trained)
+        return load_semantic_card(model).hash
+
     def reader(self, deployment: cfg.Deployment) -> Reader:
         """Open the files of a deployment."""
         return open_deployment(deployment, self.instrument(deployment), self.config.ingest)
@@ -139,6 +166,7 @@ class Campaign:
             seston.__version__,
             self.instrument(shard.deployment),
             shard.deployment,
+            self.network_stamp(shard.deployment),
             self.config.ingest,
             ",".join(names_of(self.config.features)),
             self.deployment_index(shard.deployment.deployment),
@@ -184,7 +212,22 @@ def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, 
     _check_instruments(config, config_path, deployments)
     for deployment in deployments:
         by_name.setdefault(deployment.campaign, []).append(deployment)
-    return {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+    campaigns = {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+    for campaign in campaigns.values():
+        _check_named(campaign, config_path)
+    return campaigns
+
+
+def _check_named(campaign: Campaign, config_path: Path | str) -> None:
+    """Refuse a campaign in which only some of the objects would be named."""
+    methods = {campaign.instrument(d).segmentation.method for d in campaign.deployments}
+    if len(methods) > 1 and campaign.config.classification is None:
+        raise ConfigError(
+            f"some deployments of {campaign.name!r} have `segmentation.method: semantic`, and "
+            "nothing names the objects of the others",
+            where=config_path,
+            cure="Add `classification`, with a model of the same taxa.",
+        )
 
 
 def _check_instruments(

@@ -17,9 +17,16 @@ from numpy.typing import NDArray
 from seston import cluster
 from seston.campaign import Campaign, Shard
 from seston.config import Classification
-from seston.errors import ConfigError
+from seston.errors import ConfigError, StoreError
 from seston.progress import progress
-from seston.store import check_whole, new_scores, open_group, read_column, read_vignettes
+from seston.store import (
+    check_whole,
+    length,
+    new_scores,
+    open_group,
+    read_column,
+    read_vignettes,
+)
 
 if TYPE_CHECKING:
     from seston.learn import Model
@@ -50,6 +57,8 @@ def settings_of(campaign: Campaign) -> Classification:
 def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     """Score the objects of one shard and write the scores beside them.
 
+    Objects that a network has found have their scores from it: these are handed on.
+
     Raises
     ------
     ModelError
@@ -59,6 +68,9 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     """
     from seston.learn import load_card
 
+    if campaign.instrument(shard.deployment).segmentation.method == "semantic":
+        _hand_on(campaign.shard_folder(shard.name))
+        return
     settings = settings_of(campaign)
     card = load_card(settings.model)
     folder = campaign.shard_folder(shard.name)
@@ -77,6 +89,21 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
         for scores, embedding in cluster.stream(client, Scorer(settings, engine.name), tasks):
             writer.append(scores, embedding)
             shown.advance(len(scores), len(scores))
+
+
+def _hand_on(folder: Path) -> None:
+    """Write the scores that the objects came with."""
+    objects = folder / "objects.zarr"
+    check_whole(objects)
+    group = open_group(objects)
+    taxa, model = (group.attrs.get(f"semantic_{key}") for key in ("taxa", "model_hash"))
+    if not isinstance(taxa, list):
+        raise StoreError(
+            "were not found by a network", where=objects, cure="Run `seston segment` again."
+        )
+    with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}) as writer:
+        for start, stop in _ranges(length(group, "scores") if "scores" in group else 0):
+            writer.append(read_column(group, "scores", slice(start, stop)))
 
 
 def _ranges(total: int) -> Iterator[tuple[int, int]]:

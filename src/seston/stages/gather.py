@@ -89,7 +89,7 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
     folder = campaign.shard_folder(shard)
     group = open_group(folder / "objects.zarr")
     check_whole(folder / "objects.zarr")
-    scores = folder / "scores.zarr" if campaign.config.classification else None
+    scores = folder / "scores.zarr" if campaign.names_objects else None
     rows = objects.length(group, "object_id")
     if scores:
         check_whole(scores)
