@@ -128,7 +128,7 @@ def _training(pictures: LearningSet, settings: config.Training, trained: Trained
 
 
 def _taxonomy(pictures: LearningSet) -> dict[str, dict[str, Any]]:
-    """What the table of taxa tells of each taxon; nothing where there was no table."""
+    """Give what the table of taxa tells of each taxon; nothing where there was none."""
     known = ((taxon, pictures.taxonomy.get(taxon)) for taxon in pictures.taxa)
     return {
         taxon: {
