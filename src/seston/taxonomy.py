@@ -174,7 +174,10 @@ def _numbers(
     cells: pd.Series[str], good: Callable[[float], bool], label: pd.Series[str], path: Path | None
 ) -> pd.Series[float]:
     values = pd.to_numeric(cells, errors="coerce").astype(float)
-    wrong = [cell != "" and not (np.isfinite(v) and good(v)) for cell, v in zip(cells, values, strict=True)]
+    wrong = [
+        cell != "" and not (np.isfinite(v) and good(v))
+        for cell, v in zip(cells, values, strict=True)
+    ]
     if any(wrong):
         row = wrong.index(True)
         what = f"`{cells.name}` of {label.iloc[row]!r} is wrong: {cells.iloc[row]!r}"

@@ -109,7 +109,11 @@ def _read(path: Path) -> pd.DataFrame:
     separator = _separator(text.split("\n", 1)[0])
     try:
         raw = pd.read_csv(
-            io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True
+            io.StringIO(text),
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            skipinitialspace=True,
         )
     except (ValueError, csv.Error) as error:  # pandas' errors are ValueErrors
         raise InputError(f"not a table: {error}", where=path, cure=_CURE) from None
@@ -147,7 +151,9 @@ def _known(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise InputError("has no rows", where=path, cure=_CURE)
     known = {ours: raw[name].astype(str).str.strip() for ours, name in columns.items()}
     known.setdefault("group", pd.Series("", raw.index, dtype=object))
-    features = {str(n): raw[n] for n in raw.columns if str(n) in FEATURES and n not in columns.values()}
+    features = {
+        str(n): raw[n] for n in raw.columns if str(n) in FEATURES and n not in columns.values()
+    }
     return pd.DataFrame({**known, **features})
 
 
@@ -195,16 +201,14 @@ def _bright(table: pd.DataFrame, path: Path) -> list[bool | None]:
 
 
 def _measured(table: pd.DataFrame) -> list[dict[str, float]]:
-    names = [name for name in table if name in FEATURES]
+    names = [str(name) for name in table if name in FEATURES]
     if not names:
         return [{}] * len(table)
     values = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
 
-def _files(
-    cells: pd.Series[str], root: Path, left_out: LeftOut
-) -> Iterator[tuple[Path, int]]:
+def _files(cells: pd.Series[str], root: Path, left_out: LeftOut) -> Iterator[tuple[Path, int]]:
     """Give the file of each row; links and dots may not lead out of the folder."""
     top = root.resolve()
     inside: dict[Path, bool] = {}
@@ -212,7 +216,11 @@ def _files(
         path = _plain(root, cell)
         if path is not None and path.parent not in inside:
             inside[path.parent] = _is_below(path.parent, top)
-        if path is None or not inside[path.parent] or (path.is_symlink() and not _is_below(path, top)):
+        if (
+            path is None
+            or not inside[path.parent]
+            or (path.is_symlink() and not _is_below(path, top))
+        ):
             left_out.damaged(cell, OUTSIDE)
         else:
             yield path, row
