@@ -16,7 +16,7 @@ from seston import config as cfg
 from seston.deployments import load_deployments
 from seston.errors import ConfigError
 from seston.features import names_of
-from seston.readers import ParticleReader, Reader, instruments, open_deployment
+from seston.readers import ParticleReader, Reader, instruments, open_deployment, reader_of
 
 
 @dataclass(frozen=True)
@@ -234,15 +234,18 @@ def _check_instruments(
     config: cfg.Config, config_path: Path | str, deployments: Iterable[cfg.Deployment]
 ) -> None:
     """Refuse a deployment of an instrument that there is not, or changes to one."""
-    cure = f"There are: {', '.join(instruments())}."
     for name in config.instruments:
-        if name not in instruments():
+        if reader_of(name) is None:
             what = f"`instruments.{name}`: there is no such instrument"
-            raise ConfigError(what, where=config_path, cure=cure)
+            raise ConfigError(what, where=config_path, cure=_those_there_are())
     for one in deployments:
-        if one.instrument not in instruments():
+        if reader_of(one.instrument) is None:
             what = f"unknown instrument {one.instrument!r} of deployment {one.deployment!r}"
-            raise ConfigError(what, where=config.campaigns, cure=cure)
+            raise ConfigError(what, where=config.campaigns, cure=_those_there_are())
+
+
+def _those_there_are() -> str:
+    return f"There are: {', '.join(instruments())}."
 
 
 def load_campaign(config_path: Path | str, name: str) -> Campaign:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -167,6 +167,11 @@ class Ingest(Strict):
     )
 
 
+HeadName = Literal[
+    "linear", "dense50", "dense600", "dense1792", "forest", "pca_forest", "boosting", "prototypes"
+]
+
+
 class Training(Strict):
     """How a classifier is made."""
 
@@ -174,10 +179,45 @@ class Training(Strict):
     weights: str = Field(
         "package", description="'package', 'timm', or a file of the backbone's weights"
     )
-    head: Literal["linear"] = Field("linear", description="what is fitted to the features")
-    image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
-    batch_size: int = Field(128, ge=1, description="vignettes at a time")
+    head: HeadName = Field(
+        "linear",
+        description="what is fitted to the features: logistic regression; a hidden layer of 50, "
+        "600 or 1792 units; random forest, also on 50 principal components; gradient boosting; "
+        "nearest prototypes, for few examples",
+    )
+    inputs: Literal["deep", "measured", "both"] = Field(
+        "deep", description="features of the backbone, measured ones (shape and grey), or both"
+    )
+    fine_tune: bool = Field(True, description="the backbone learns too, which is better and slower")
+    image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
+    epochs: int = Field(12, ge=1, description="times that each picture is seen, at most")
+    patience: int = Field(
+        3, ge=1, description="epochs without gain on the validation part, after which it ends"
+    )
+    batch_size: int = Field(64, ge=2, description="vignettes of one step")
+    learning_rate: Positive = Field(5e-4, description="of the first step (Adam)")
+    learning_rate_decay: float = Field(
+        0.97, ge=0, description="the rate after e epochs is learning_rate / (1 + decay e)"
+    )
+    augment: bool = Field(True, description="turn, flip, stretch and shear pictures at random")
+    class_weight_power: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="s of the weight (n_max / n)^s of a taxon with n pictures; 0: all count alike",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of products in the training; auto: bfloat16 where processors have it"
+    )
+    tensorboard: Path | None = Field(
+        None, description="folder for TensorBoard's log of the training, if wanted"
+    )
     seed: int = Field(0, ge=0, description="same seed, same split and same first weights")
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a backbone is there and learns too."""
+        return self.fine_tune and self.inputs != "measured"
 
 
 class Classification(Strict):
@@ -188,8 +228,35 @@ class Classification(Strict):
         None, description="folder of classes from which the workflow trains the model"
     )
     training: Training = Training()
+    target_precision: Fraction | None = Field(
+        None,
+        description="objects are named only where the score promises this precision of their "
+        "taxon (see docs/evaluation.md); null: all are named",
+    )
+    unknown_false_alarm: Fraction | None = Field(
+        None,
+        description="objects like nothing in the learning set stay without a name; this share of "
+        "those of known taxa does too (0.05 is usual); null: all are named",
+    )
     gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
     batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
+    quantification: Literal["none", "adjusted", "em", "thresholded"] = Field(
+        "em",
+        description="how `concentration_adjusted` is made. em: scores are turned to the shares of "
+        "each bin and summed; adjusted: named counts are mended by the rates of errors on held-out "
+        "objects; thresholded: trusted names times precision over recall; docs/quantification.md",
+    )
+    engine: Literal[
+        "auto", "eager", "eager-bf16", "compiled", "compiled-bf16", "onnxruntime", "openvino",
+        "openvino-bf16",
+    ] = Field(
+        "auto",
+        description="what computes: auto is the fastest of those that give the labels of float32, "
+        "measured once per machine; see docs/engines.md",
+    )  # fmt: skip
+    keep_embedding: bool = Field(
+        False, description="store what the network saw in each vignette, some 2.5 kB an object"
+    )
 
 
 class SemanticTraining(Strict):
@@ -313,6 +380,8 @@ def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+Settings = TypeVar("Settings", bound=BaseModel)
+
 OptionalFloat = Annotated[
     Annotated[float, Field(allow_inf_nan=False)] | None, BeforeValidator(_absent)
 ]
@@ -380,7 +449,9 @@ class Config(Strict):
         None, description="absent: networks of `segmentation.model` are there already"
     )
     taxonomy: Path | None = Field(
-        None, description="CSV: label, name, aphia_id, plankton, carbon_mg_mm3; by model label"
+        None,
+        description="CSV by label: name, aphia_id, plankton, carbon_mg_mm3, lineage, group; see "
+        "docs/learning-sets.md",
     )
     profiles: Profiles = Profiles()
     particles: Particles = Particles()
@@ -411,6 +482,20 @@ def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = _merged(base[key], value) if both else value
     return merged
+
+
+def checked(settings: type[Settings], **values: object) -> Settings:
+    """Make settings from what a command was told.
+
+    Raises
+    ------
+    ConfigError
+        A value is wrong.
+    """
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        raise explain(error, "options") from None
 
 
 def explain(error: ValidationError, where: Path | str) -> ConfigError:

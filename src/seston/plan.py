@@ -138,16 +138,23 @@ class Plan:
         return noted == self.objects_depend_on(campaign, shard)
 
     def model_depends_on(self) -> str:
-        """Fingerprint of the settings of the training."""
+        """Fingerprint of the settings of the training, and of the taxa that labels stand for."""
+        settings, taxonomy = self.config.classification, self.config.taxonomy
+        taxa = taxonomy.read_text("utf-8", "replace") if taxonomy and taxonomy.exists() else ""
+        return cfg.fingerprint(seston.__version__, settings.training if settings else None, taxa)
+
+    def scores_depend_on(self) -> str:
+        """Fingerprint of the settings of the scores. The engine is none: labels are the same."""
         settings = self.config.classification
-        return cfg.fingerprint(seston.__version__, settings.training if settings else None)
+        return cfg.fingerprint(bool(settings and settings.keep_embedding))
 
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments
-        despike = config.profiles.despike
+        despike, named = config.profiles.despike, config.classification
+        naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
-            seston.__version__, config.ingest, config.publication, str(despike), *rows
+            seston.__version__, config.ingest, config.publication, str(despike), naming, *rows
         )
 
     def particles(self, wanted: str | None = None) -> list[str]:
@@ -166,8 +173,10 @@ class Plan:
     def profiles_depend_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the profiles."""
         rows = self.campaigns[campaign].deployments
+        settings = self.config.classification
+        method = settings.quantification if settings else None
         return cfg.fingerprint(
-            seston.__version__, self.config.profiles, self.config.publication, *rows
+            seston.__version__, self.config.profiles, self.config.publication, method, *rows
         )
 
 
