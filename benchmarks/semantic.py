@@ -124,7 +124,7 @@ def by_threshold(scene: Scene) -> Objects:
 def demo_way(folder: Path, per_class: int) -> Way:
     """Threshold, then the classifier of the demo."""
     write_learning_set(folder / "set", 2, per_class=per_class)
-    learn.train(folder / "set", folder / "model", Training())
+    learn.train(folder / "set", folder / "model", Training(fine_tune=False, image_size=96))
     model = learn.load_model(folder / "model")
     columns = [model.taxa.index(taxon) for taxon in PLANKTON]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
+
 from test_workflow import ROWS, run
 
 pytestmark = [pytest.mark.workflow]
