@@ -39,6 +39,7 @@ for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from seston import learn
 from seston.config import Segmentation, SemanticTraining, Training
@@ -46,7 +47,6 @@ from seston.image import Objects, find_objects
 from seston.image.regions import find_regions
 from seston.learn import backbones
 from seston.learn.extractor import Extractor
-from seston.learn.heads import LinearHead
 from seston.learn.preprocess import SIZE_INPUTS
 from seston.learn.semantic import load_semantic, train_semantic
 from seston.simulate import KINDS, LABELS, TowSettings, match, write_learning_set
@@ -157,9 +157,13 @@ class Filtered:
         passed = odds >= self._limit
         self.passed = float(passed[labels == 0].mean())
         values = self._inputs(inputs[passed], features[passed], odds[passed])
-        self._importance = np.ones(values.shape[1], np.float32)
-        self._importance[-(features.shape[1] + 1 + len(SIZE_INPUTS)) :] = 5.0
-        self._head = LinearHead.fit(values, labels[passed], importance=self._importance)
+        # Few measured values stand beside a thousand of the network: the penalty spares them.
+        self._spread = values.std(axis=0) + 1e-6
+        self._spread[-(features.shape[1] + 1 + len(SIZE_INPUTS)) :] /= 5
+        self._middle = values.mean(axis=0)
+        self._head = LogisticRegression(C=0.03, max_iter=500).fit(
+            (values - self._middle) / self._spread, labels[passed]
+        )
 
     def _mined(self, numbers, *, look: bool = False):
         """Objects of simulated frames: features, 0 or 1 + taxon, and the CNN's features."""
@@ -199,7 +203,10 @@ class Filtered:
         rows = np.flatnonzero(odds >= self._limit)
         size = np.tile([scene.height_mm, TOW.pixel_width_mm], (len(rows), 1))
         network = self._extractor.features(vignettes_of(objects, rows), size)
-        scores = self._head.predict_proba(self._inputs(network, objects.features[rows], odds[rows]))
+        inputs = self._inputs(network, objects.features[rows], odds[rows])
+        known = self._head.predict_proba((inputs - self._middle) / self._spread)
+        scores = np.zeros((len(rows), 1 + len(PLANKTON)))
+        scores[:, self._head.classes_] = known  # of few frames, not all taxa are among them
         return boxes_of(objects)[rows], scores[:, 1:]
 
 
