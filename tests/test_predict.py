@@ -18,12 +18,13 @@ from drawings import TAXA, draw, settings, write_learning_set
 from typer.testing import CliRunner
 
 import tiny
+from seston import store
 from seston.cli import app
 from seston.cluster import connect, worker_number
 from seston.config import Classification
 from seston.errors import ConfigError, InputError, ModelError, StoreError
 from seston.learn import engines, load_model, train
-from seston.stages.classify import classify, device_of
+from seston.stages.classify import Scorer, classify, device_of
 from seston.stages.predict import Pictures, predict_objects, predict_pictures
 
 torch = pytest.importorskip("torch")
@@ -154,6 +155,29 @@ def test_each_worker_has_a_gpu_of_its_own(client: Client, monkeypatch) -> None:
     assert [device_of(2, n) for n in numbers] == ["cuda:0", "cuda:0"]
     monkeypatch.delenv("SESTON_DEVICE", raising=False)
     assert device_of(0, 1) == "cpu"
+
+
+def test_an_object_without_a_vignette_has_no_score(model: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    drawn = [draw("disc", rng), draw("cross", rng)]
+    n = np.array([[v.shape[0], v.shape[1], v.size] for v in (drawn[0], np.zeros((4, 4)), drawn[1])])
+    columns = {
+        "object_id": np.arange(3, dtype=np.uint64), "frame": np.zeros(3, np.int32),
+        "top": np.zeros(3, np.int32), "left": np.zeros(3, np.int32),
+        "bottom": n[:, 0].astype(np.int32), "right": n[:, 1].astype(np.int32),
+        "time": np.zeros(3, "datetime64[ns]"), "features": np.zeros((3, 1), np.float32),
+        "vignette_start": np.array([0, -1, n[0, 2]]),
+    }  # fmt: skip
+    frames = {f"frame_pixel_{side}": np.array([0.1]) for side in ("height", "width")}
+    with store.new_objects(tmp_path / "objects.zarr", ["area"]) as (_, writer):
+        writer.append(columns, np.concatenate([v.ravel() for v in drawn]))
+        writer.close(frames, {})
+    scorer = Scorer(chosen(model, keep_embedding=True), "eager")
+    scores, embedding = scorer(tmp_path / "objects.zarr", 0, 3)
+    expected = load_model(model, device="cpu").predict(drawn)
+    np.testing.assert_allclose(scores[[0, 2]], expected, atol=1e-3)
+    assert (scores[1] == 0).all()
+    assert np.isnan(embedding).all(axis=1).tolist() == [False, True, False]
 
 
 # ------------------------------------------------------------------------------- the workflow

@@ -49,3 +49,20 @@ def test_the_mean_of_two_by_two_pixels_by_hand() -> None:
     picture = np.array([[0, 4, 10, 10], [8, 12, 10, 10], [1, 1, 0, 0], [1, 1, 0, 2]], np.uint8)
     _, found = both([picture], 2, np.ones((1, 2)))
     assert found.tolist() == [[[6, 10], [1, 0]]]  # 0.5 is rounded to the even 0
+
+
+def test_a_model_names_them_the_same(trained) -> None:
+    from seston.learn import device_squares, load_model
+
+    model = load_model(trained.model, device="cpu")
+    rng = np.random.default_rng(7)
+    drawn = [draw(TAXA[i % 3], rng) for i in range(64)]
+    sizes = preprocess.pixel_sizes(64, None)
+    made = device_squares.squares(drawn, 64, sizes, torch.device("cpu")).numpy()
+    engine = model.extractor._engine("eager")
+    network = np.concatenate([engine(made[:32]), engine(made[32:])])
+    features = np.column_stack((network, preprocess.size_inputs(drawn, sizes)))
+    expected = model.predict(drawn)
+    found = model._scores(features)
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+    np.testing.assert_allclose(found, expected, atol=0.05)

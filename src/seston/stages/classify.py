@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Objects that one task scores: some ten megabytes of vignettes.
 OBJECTS_PER_TASK = 4096
+#: The same on a GPU, which waits while a task begins and ends.
+OBJECTS_PER_GPU_TASK = 1 << 15
 #: Objects that are read, seen and scored at a time, each while the others are: whole batches.
 OBJECTS_AT_ONCE = 1024
 
@@ -66,7 +68,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     check_whole(objects)
     total = len(read_column(open_group(objects), "object_id"))
     engine = client.submit(choose, settings, pure=False).result()
-    tasks = ((objects, start, stop) for start, stop in _ranges(total))
+    tasks = ((objects, start, stop) for start, stop in ranges(total, settings))
     title = f"classify {campaign.name}/{shard.name}"
     kept = int(card.backbone["n_features"]) if settings.keep_embedding else 0
     attributes = {"model_hash": card.hash, "engine": engine.described}
@@ -79,9 +81,11 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
             shown.advance(len(scores), len(scores))
 
 
-def _ranges(total: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, total, OBJECTS_PER_TASK):
-        yield start, min(start + OBJECTS_PER_TASK, total)
+def ranges(total: int, settings: Classification) -> Iterator[tuple[int, int]]:
+    """Cut objects into tasks: first, and the one after the last, of each."""
+    step = OBJECTS_PER_GPU_TASK if settings.gpus else OBJECTS_PER_TASK
+    for start in range(0, total, step):
+        yield start, min(start + step, total)
 
 
 @dataclass(frozen=True, slots=True)
