@@ -126,7 +126,7 @@ def _taps(length: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor, Te
 
 
 def _targets(target: Tensor, side: int) -> Tensor:
-    """Number the pixels of a square from where its vignette begins, (n, side)."""
+    """Count the pixels of each square from where its vignette begins, (n, side)."""
     before = (side - target) // 2
     return torch.arange(side, device=target.device)[None, :] - before[:, None]
 
