@@ -47,6 +47,7 @@ lint: $(STAMP) ## check style, types, import floors, spelling, workflow and cita
 	$(RUN) pytest -q tests/test_project.py -k citation
 	if [ -f Snakefile ]; then $(RUN) snakefmt --check Snakefile workflow; fi
 	if [ -f Snakefile ]; then $(RUN) snakemake --lint; fi
+	if [ -f workflow/benchmark.smk ]; then $(RUN) snakemake --lint -s workflow/benchmark.smk --config isiis=.; fi
 
 docs: $(DOCS_STAMP) ## build the guide into site/
 	$(RUN) mkdocs build --strict

@@ -169,7 +169,7 @@ class Rates:
 def rates_of_engines(model: Path, objects: Path, total: int, setting: Setting) -> dict[str, Rates]:
     """Measure each engine that works here; bare and whole by turns, since others work here too."""
     loaded = learn.load_model(model, device=str(setting.device))
-    backbone = loaded.extractor.backbone
+    backbone = loaded.extractor.network.backbone
     place = place_of(setting.side, setting.device, setting.batch)
     found: dict[str, Rates] = {}
     for name in engines.available(setting.device):
@@ -292,11 +292,11 @@ def main() -> None:
         model, vignettes = _materials(options, Path(folder))
         loaded = learn.load_model(model, device="cpu")
         device = torch.device(options.device)
-        side = loaded.extractor.place.side
+        side = loaded.extractor.network.place.side
         batch = place_of(side, device, options.batch).batch
         setting = Setting(device, side, batch, options.quick)
         objects = write_objects(Path(folder) / "objects.zarr", vignettes)
-        report(model, loaded.extractor.backbone, vignettes, objects, setting)
+        report(model, loaded.extractor.network.backbone, vignettes, objects, setting)
 
 
 def report(

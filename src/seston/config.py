@@ -50,6 +50,20 @@ class Strict(BaseModel):
 class Segmentation(Strict):
     """How objects are found in a frame. Thresholds are shares of the background's level."""
 
+    method: Literal["threshold", "semantic"] = Field(
+        "threshold",
+        description="threshold: all that is darker than the water is an object, to be named "
+        "afterwards by `classification`; semantic: a network finds and names only what is wanted, "
+        "see docs/detect-and-classify.md",
+    )
+    model: Path | None = Field(
+        None, description="with method semantic: folder of the network, see `seston train-semantic`"
+    )
+    least_score: Fraction | None = Field(
+        None,
+        description="with method semantic: an object is kept where the shares of all taxa add up "
+        "to this; empty: as the model's validation chose",
+    )
     polarity: Literal["dark", "bright"] = Field(
         "dark", description="objects are darker or brighter than the water"
     )
@@ -101,6 +115,8 @@ class Segmentation(Strict):
             raise ValueError("seed_threshold must not exceed threshold")
         if self.min_esd_mm >= self.max_esd_mm:
             raise ValueError("min_esd_mm must be smaller than max_esd_mm")
+        if (self.method == "semantic") != (self.model is not None):
+            raise ValueError("`model` is given with method semantic, and only then")
         return self
 
 
@@ -151,6 +167,11 @@ class Ingest(Strict):
     )
 
 
+HeadName = Literal[
+    "linear", "dense50", "dense600", "dense1792", "forest", "pca_forest", "boosting", "prototypes"
+]
+
+
 class Training(Strict):
     """How a classifier is made."""
 
@@ -158,10 +179,45 @@ class Training(Strict):
     weights: str = Field(
         "package", description="'package', 'timm', or a file of the backbone's weights"
     )
-    head: Literal["linear"] = Field("linear", description="what is fitted to the features")
-    image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
-    batch_size: int = Field(128, ge=1, description="vignettes at a time")
+    head: HeadName = Field(
+        "linear",
+        description="what is fitted to the features: logistic regression; a hidden layer of 50, "
+        "600 or 1792 units; random forest, also on 50 principal components; gradient boosting; "
+        "nearest prototypes, for few examples",
+    )
+    inputs: Literal["deep", "measured", "both"] = Field(
+        "deep", description="features of the backbone, measured ones (shape and grey), or both"
+    )
+    fine_tune: bool = Field(True, description="the backbone learns too, which is better and slower")
+    image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
+    epochs: int = Field(12, ge=1, description="times that each picture is seen, at most")
+    patience: int = Field(
+        3, ge=1, description="epochs without gain on the validation part, after which it ends"
+    )
+    batch_size: int = Field(64, ge=2, description="vignettes of one step")
+    learning_rate: Positive = Field(5e-4, description="of the first step (Adam)")
+    learning_rate_decay: float = Field(
+        0.97, ge=0, description="the rate after e epochs is learning_rate / (1 + decay e)"
+    )
+    augment: bool = Field(True, description="turn, flip, stretch and shear pictures at random")
+    class_weight_power: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="s of the weight (n_max / n)^s of a taxon with n pictures; 0: all count alike",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of products in the training; auto: bfloat16 where processors have it"
+    )
+    tensorboard: Path | None = Field(
+        None, description="folder for TensorBoard's log of the training, if wanted"
+    )
     seed: int = Field(0, ge=0, description="same seed, same split and same first weights")
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a backbone is there and learns too."""
+        return self.fine_tune and self.inputs != "measured"
 
 
 class Classification(Strict):
@@ -172,8 +228,24 @@ class Classification(Strict):
         None, description="folder of classes from which the workflow trains the model"
     )
     training: Training = Training()
+    target_precision: Fraction | None = Field(
+        None,
+        description="objects are named only where the score promises this precision of their "
+        "taxon (see docs/evaluation.md); null: all are named",
+    )
+    unknown_false_alarm: Fraction | None = Field(
+        None,
+        description="objects like nothing in the learning set stay without a name; this share of "
+        "those of known taxa does too (0.05 is usual); null: all are named",
+    )
     gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
     batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
+    quantification: Literal["none", "adjusted", "em", "thresholded"] = Field(
+        "em",
+        description="how `concentration_adjusted` is made. em: scores are turned to the shares of "
+        "each bin and summed; adjusted: named counts are mended by the rates of errors on held-out "
+        "objects; thresholded: trusted names times precision over recall; docs/quantification.md",
+    )
     engine: Literal[
         "auto", "eager", "eager-bf16", "compiled", "compiled-bf16", "onnxruntime", "openvino",
         "openvino-bf16",
@@ -185,6 +257,51 @@ class Classification(Strict):
     keep_embedding: bool = Field(
         False, description="store what the network saw in each vignette, some 2.5 kB an object"
     )
+
+
+class SemanticTraining(Strict):
+    """How a network that finds and names objects at once is trained where it is not there yet.
+
+    It learns from annotated frames, or without these from simulated ones (the camera of ISIIS).
+    """
+
+    model: Path = Field(
+        description="folder of the network that is written; name it in `segmentation.model` of an "
+        "instrument"
+    )
+    annotations: Path | None = Field(
+        None, description="COCO instances (JSON): frames and the objects in them; empty: simulated"
+    )
+    images: Path | None = Field(
+        None, description="folder of the frames; empty: that of the annotations"
+    )
+    instrument: Name = Field(
+        "isiis",
+        description="whose segmentation evens out the light of annotated frames, and whose optics "
+        "tell the size of their pixels",
+    )
+    taxa: tuple[str, ...] = Field(
+        (), description="taxa that are wanted, all else is background; empty: all annotated ones"
+    )
+    initial: Path | None = Field(
+        None,
+        description="folder of a network to begin from, such as one that learned from simulated "
+        "frames; empty: random weights",
+    )
+    steps: int = Field(2000, ge=1, description="steps of the training")
+    batch_size: int = Field(4, ge=1, description="squares in a step")
+    side: int = Field(512, ge=64, multiple_of=64, description="side of a square, pixels")
+    widths: tuple[Annotated[int, Field(ge=4, le=1024)], ...] = Field(
+        (24, 48, 96, 128, 160),
+        min_length=2,
+        max_length=5,
+        description="channels of the network's scales, from the finest",
+    )
+    validation: int = Field(
+        16, ge=1, description="simulated frames held out; of annotated ones a fifth, at most these"
+    )
+    plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
+    seed: int = Field(0, ge=0)
 
 
 class Profiles(Strict):
@@ -328,8 +445,13 @@ class Config(Strict):
     classification: Classification | None = Field(
         None, description="absent: objects are found and measured, not named"
     )
+    semantic: SemanticTraining | None = Field(
+        None, description="absent: networks of `segmentation.model` are there already"
+    )
     taxonomy: Path | None = Field(
-        None, description="CSV: label, name, aphia_id, plankton, carbon_mg_mm3; by model label"
+        None,
+        description="CSV by label: name, aphia_id, plankton, carbon_mg_mm3, lineage, group; see "
+        "docs/learning-sets.md",
     )
     profiles: Profiles = Profiles()
     particles: Particles = Particles()

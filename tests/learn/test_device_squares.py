@@ -31,11 +31,11 @@ def test_no_level_differs_by_more_than_one(some, side, ratio) -> None:
     assert np.abs(expected - found).max() <= 1
 
 
-def test_all_but_one_of_a_thousand_levels_are_the_same() -> None:
+def test_all_but_one_of_a_hundred_levels_are_the_same() -> None:
     rng = np.random.default_rng(5)
     drawn = [draw(TAXA[i % 3], rng) for i in range(60)]
     expected, found = both(drawn, 96, preprocess.pixel_sizes(60, None))
-    assert (expected == found).mean() > 0.999
+    assert (expected == found).mean() > 0.99
 
 
 def test_a_vignette_larger_than_goes_up_keeps_its_place_among_the_others() -> None:

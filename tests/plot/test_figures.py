@@ -117,6 +117,23 @@ def test_a_mosaic_keeps_proportions_of_pixels_that_are_not_square():
     assert high == pytest.approx(2 * wide, abs=1)
 
 
+def test_a_mosaic_without_a_known_pixel_size_has_a_bar_in_pixels():
+    ax = plot.mosaic([np.full((20, 20), 10, np.uint8)], 1, 1, unit="pixels")
+    assert ax.texts[0].get_text().endswith("pixels")
+
+
+def test_reliability_shows_only_scores_that_occur_and_marks_those_that_promise_too_much():
+    confidence, right, count = [0, 0.5, 0.95], [0, 0.5, 0.6], [0, 40, 400]
+    ax = plot.reliability(confidence, right, count)
+    _, points, too_sure = ax.lines
+    assert points.get_xdata().tolist() == [0.5, 0.95]
+    assert points.get_ydata().tolist() == [0.5, 0.6]
+    assert too_sure.get_xdata().tolist() == [0.95]
+    intervals = [path.vertices[:, 1] for path in ax.collections[0].get_paths()]
+    # Wilson's interval of 20 in 40, from scipy.stats.binomtest.
+    assert intervals[0].tolist() == pytest.approx([0.3520, 0.6480], abs=1e-4)
+
+
 def test_shelves_hold_boxes_that_do_not_touch_and_leave_out_what_does_not_fit():
     boxes = np.array([[30, 40], [20, 50], [10, 30], [200, 10], [10, 500], [15, 15]])
     places, used = arrange(boxes, columns_px=120, rows_px=100)
@@ -186,3 +203,22 @@ def test_every_figure_is_drawn_alike_each_time_and_leaves_the_style_alone(profil
         assert first.startswith(b"\x89PNG")
     assert b"<svg" in to_svg(once["spectrum"])
     assert dict(mpl.rcParams) == before
+
+
+def test_the_curves_of_a_training_tell_which_epoch_was_kept() -> None:
+    epochs = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "loss": [2.0, 1.0, 0.5],
+            "validation_loss": [1.5, 0.9, 1.1],
+            "validation_accuracy": [0.4, 0.7, 0.75],
+            "validation_balanced_accuracy": [0.3, 0.6, 0.7],
+        }
+    )
+    ax = plot.training(epochs)
+    learned, validation, kept = ax.get_lines()
+    np.testing.assert_array_equal(learned.get_ydata(), epochs["loss"])
+    np.testing.assert_array_equal(validation.get_ydata(), epochs["validation_loss"])
+    assert list(kept.get_xdata()) == [2, 2]
+    without = epochs.assign(**{name: np.nan for name in epochs.columns if "validation" in name})
+    assert len(plot.training(without).get_lines()) == 1

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seston.ahead import ahead
-from seston.errors import InputError, ModelError
+from seston.errors import ConfigError, InputError, ModelError
 from seston.learn import backbones, engines, preprocess
 from seston.learn._torch import device as best_device
+from seston.learn.calibration import Calibration, calibrated
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
 from seston.learn.extractor import BATCH_SIZE, Extractor, place_of
 from seston.learn.heads import HEADS, Head
+from seston.learn.measured import Joined, measurer
 
 if TYPE_CHECKING:
     import torch
@@ -55,12 +57,12 @@ class Model:
     Parameters
     ----------
     card : Card
-    extractor : Extractor
+    extractor : Joined
     head : Head
     """
 
     card: Card
-    extractor: Extractor
+    extractor: Joined
     head: Head
 
     @property
@@ -149,7 +151,7 @@ class Model:
 
     def _scores(self, features: Float32Array) -> Float32Array:
         """Scores of features: all that is done to them is done here."""
-        return self.head.predict_proba(features)
+        return calibrated(self.head.predict_proba(features), self.card.calibration)
 
     def _sizes(
         self, vignettes: Sequence[NDArray[np.uint8]], pixel_size_mm: ArrayLike | None
@@ -205,30 +207,57 @@ def load_model(
     """
     folder = Path(folder)
     card = load_card(folder)
+    Calibration.from_facts(card.calibration, len(card.taxa))  # refused now, or never
     arrays = _weights(folder / WEIGHTS, card)
     try:
-        name, side = str(card.backbone["name"]), int(card.preprocessing["image_size"])
-        mean, std = float(card.preprocessing["mean"]), float(card.preprocessing["std"])
         head = HEADS[card.head["kind"]].from_arrays(_part(arrays, "head."))
-    except (KeyError, TypeError, ValueError):
+        extractor = _extractor(
+            card, arrays, folder / WEIGHTS, best_device(device), batch_size, engine
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelError | ConfigError):
+            raise
         raise ModelError("the card and the weights do not fit", where=folder, cure=CURE) from None
-    built = backbones.build(name)
-    backbones.fill(built.module, _part(arrays, "backbone."), folder / WEIGHTS)
-    backbone = backbones.Backbone(name, built.module, built.n_features, mean, std)
-    extractor = _extractor(backbone, side, best_device(device), batch_size, engine)
     if not head.fits(extractor.n_features, len(card.taxa)):
         raise ModelError("the head does not fit the card", where=folder, cure=CURE)
     return Model(card, extractor, head)
 
 
 def _extractor(
-    backbone: backbones.Backbone, side: int, device: torch.device, batch_size: int, engine: str
-) -> Extractor:
+    card: Card,
+    arrays: dict[str, Any],
+    path: Path,
+    device: torch.device,
+    batch_size: int,
+    engine: str,
+) -> Joined:
+    facts = card.preprocessing
+    network = None
+    if facts.get("inputs", "deep") != "measured":
+        backbone = _backbone(card, arrays, path)
+        side = int(facts["image_size"])
+        network = Extractor(
+            backbone, side, device, batch_size, _chosen(engine, backbone, side, device, batch_size)
+        )
+    return Joined(network, measurer(facts.get("measured", ())))
+
+
+def _backbone(card: Card, arrays: dict[str, Any], path: Path) -> backbones.Backbone:
+    name, facts = str(card.backbone["name"]), card.preprocessing
+    built = backbones.build(name)
+    backbones.fill(built.module, _part(arrays, "backbone."), path)
+    mean, std = float(facts["mean"]), float(facts["std"])
+    return backbones.Backbone(name, built.module, built.n_features, mean, std)
+
+
+def _chosen(
+    engine: str, backbone: backbones.Backbone, side: int, device: torch.device, batch_size: int
+) -> str:
     from seston.learn.engine_choice import choose
 
-    if engine == engines.AUTO:
-        engine = choose(engine, backbone, place_of(side, device, batch_size))
-    return Extractor(backbone, side, device, batch_size, engine)
+    if engine != engines.AUTO:
+        return engine
+    return choose(engine, backbone, place_of(side, device, batch_size))
 
 
 def _weights(path: Path, card: Card) -> dict[str, Any]:

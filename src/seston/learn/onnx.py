@@ -19,6 +19,7 @@ from seston.atomic import new_file
 from seston.errors import ConfigError, ModelError
 from seston.learn.backbones import Backbone
 from seston.learn.card import Card
+from seston.learn.extractor import Extractor
 from seston.learn.model import Model, load_model
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def export_onnx(model: Path, out: Path) -> Card:
 
     loaded = load_model(model, device="cpu")
     whole = _whole(loaded)
-    side = loaded.extractor.place.side
+    side = _network(loaded).place.side
     content = _converted(whole, {"grey": _squares(side), "sizes": _sizes()}, "scores")
     graph = onnx.load_from_string(content)
     onnx.helper.set_model_props(graph, _metadata(loaded.card))
@@ -120,8 +121,18 @@ def _whole(model: Model) -> nn.Module:
             where="head",
             cure="Train the model again with one of these, or use seston itself.",
         )
-    calibration: dict[str, Any] = getattr(model.card, "calibration", None) or {}
-    return WholeModel(Looker(model.extractor.backbone), arrays, calibration)
+    calibration: dict[str, Any] = model.card.calibration
+    return WholeModel(Looker(_network(model).backbone), arrays, calibration)
+
+
+def _network(model: Model) -> Extractor:
+    if model.extractor.network is None or model.extractor.measurer.names:
+        raise ModelError(
+            "a model that is told measured features cannot be exported to ONNX",
+            where="inputs",
+            cure="Train it with `inputs: deep`, or use seston itself.",
+        )
+    return model.extractor.network
 
 
 def _metadata(card: Card) -> dict[str, str]:

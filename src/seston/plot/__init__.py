@@ -9,9 +9,11 @@ from seston.plot.mosaic import mosaic
 from seston.plot.overlay import overlay
 from seston.plot.profile import profile, profile_grid, water_profile
 from seston.plot.quality import quality, reasons
+from seston.plot.reliability import reliability
 from seston.plot.section import has_values, section, sections
 from seston.plot.spectrum import size_spectrum
 from seston.plot.style import to_png, to_svg
+from seston.plot.training import training
 
 __all__ = [
     "Cells",
@@ -25,10 +27,12 @@ __all__ = [
     "profile_grid",
     "quality",
     "reasons",
+    "reliability",
     "section",
     "sections",
     "size_spectrum",
     "to_png",
     "to_svg",
+    "training",
     "water_profile",
 ]

@@ -17,9 +17,16 @@ from numpy.typing import NDArray
 from seston import cluster
 from seston.campaign import Campaign, Shard
 from seston.config import Classification
-from seston.errors import ConfigError
+from seston.errors import ConfigError, StoreError
 from seston.progress import progress
-from seston.store import check_whole, new_scores, open_group, read_column, read_vignettes
+from seston.store import (
+    check_whole,
+    length,
+    new_scores,
+    open_group,
+    read_column,
+    read_vignettes,
+)
 
 if TYPE_CHECKING:
     from seston.learn import Model
@@ -52,6 +59,8 @@ def settings_of(campaign: Campaign) -> Classification:
 def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     """Score the objects of one shard and write the scores beside them.
 
+    Objects that a network has found have their scores from it: these are handed on.
+
     Raises
     ------
     ModelError
@@ -61,6 +70,9 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     """
     from seston.learn import load_card
 
+    if campaign.instrument(shard.deployment).segmentation.method == "semantic":
+        _hand_on(campaign.shard_folder(shard.name))
+        return
     settings = settings_of(campaign)
     card = load_card(settings.model)
     folder = campaign.shard_folder(shard.name)
@@ -68,7 +80,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     check_whole(objects)
     total = len(read_column(open_group(objects), "object_id"))
     engine = client.submit(choose, settings, pure=False).result()
-    tasks = ((objects, start, stop) for start, stop in ranges(total, settings))
+    tasks = ((objects, start, stop) for start, stop in ranges(total, settings.gpus))
     title = f"classify {campaign.name}/{shard.name}"
     kept = int(card.backbone["n_features"]) if settings.keep_embedding else 0
     attributes = {"model_hash": card.hash, "engine": engine.described}
@@ -81,9 +93,24 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
             shown.advance(len(scores), len(scores))
 
 
-def ranges(total: int, settings: Classification) -> Iterator[tuple[int, int]]:
+def _hand_on(folder: Path) -> None:
+    """Write the scores that the objects came with."""
+    objects = folder / "objects.zarr"
+    check_whole(objects)
+    group = open_group(objects)
+    taxa, model = (group.attrs.get(f"semantic_{key}") for key in ("taxa", "model_hash"))
+    if not isinstance(taxa, list):
+        raise StoreError(
+            "were not found by a network", where=objects, cure="Run `seston segment` again."
+        )
+    with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}) as writer:
+        for start, stop in ranges(length(group, "scores") if "scores" in group else 0):
+            writer.append(read_column(group, "scores", slice(start, stop)))
+
+
+def ranges(total: int, gpus: int = 0) -> Iterator[tuple[int, int]]:
     """Cut objects into tasks: first, and the one after the last, of each."""
-    step = OBJECTS_PER_GPU_TASK if settings.gpus else OBJECTS_PER_TASK
+    step = OBJECTS_PER_GPU_TASK if gpus else OBJECTS_PER_TASK
     for start in range(0, total, step):
         yield start, min(start + step, total)
 

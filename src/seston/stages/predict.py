@@ -142,7 +142,7 @@ def predict_objects(settings: Classification, source: Path, out: Path, client: C
     check_whole(source)
     total, done = len(read_column(group, "object_id")), 0
     scorer = Scorer(settings, choose_once(client, settings))
-    tasks = ((source, start, stop) for start, stop in ranges(total, settings))
+    tasks = ((source, start, stop) for start, stop in ranges(total, settings.gpus))
     with (
         _table(out, settings, "object_id") as write,
         progress("predict", total, "objects") as shown,

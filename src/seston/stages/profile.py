@@ -16,20 +16,21 @@ from distributed import Client
 from seston import cluster, ecology
 from seston.campaign import Campaign
 from seston.ecology import Bins, Tally
-from seston.errors import ConfigError
 from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
+from seston.stages.quantify import adjust
 from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
+from seston.taxonomy import read_taxonomy
 
 log = logging.getLogger(__name__)
 
 #: The one taxon of a campaign whose objects nobody named, and the last of one where some did.
 UNNAMED = "object"
-_TAXON_COLUMNS = ("label", "name", "aphia_id", "plankton", "carbon_mg_mm3")
+_TAXON_COLUMNS = ("name", "aphia_id", "plankton", "carbon_mg_mm3")
 
 
 def profile(campaign: Campaign, client: Client) -> None:
@@ -41,6 +42,8 @@ def profile(campaign: Campaign, client: Client) -> None:
         The objects dataset is missing.
     ConfigError
         The table of taxa is wrong.
+    ModelError
+        The model, or its record of held-out vignettes, is damaged.
     SpaceError
         The disk is full.
     """
@@ -65,14 +68,20 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     taxa = read_taxa(campaign, objects)
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
-    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
+    table = pd.DataFrame({
+        "time": pieces.time, "volume": pieces.volume, "factor": pieces.factor, **where, **limits,
+    })  # fmt: skip
     tolerances = ecology.Tolerances(
         settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
     )
-    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names, tolerances)
+    adjusted, said = adjust(campaign, client, (pieces, bins), sums)
+    dataset = ecology.build_profiles(
+        bins, table, sums, taxa, environments, names, tolerances, adjusted
+    )
     _tell(campaign, bins, sums, pieces)
     title = f"{campaign.config.publication.title}: profiles"
-    return dataset.assign_attrs(attributes(campaign, title) | _log_problems(environments, names))
+    facts = attributes(campaign, title) | said | _log_problems(environments, names)
+    return dataset.assign_attrs(facts)
 
 
 def _log_problems(environments: list[xr.Dataset], names: list[str]) -> dict[str, str]:
@@ -89,24 +98,24 @@ def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
     -------
     DataFrame
         label, name, aphia_id, plankton, carbon_mg_mm3, in the order of the scores. A label
-        that the table of taxa does not have keeps its name, without identifier or carbon,
-        and counts as plankton.
+        that the table of taxa does not have, nor as a name of a taxon, keeps its name, without
+        identifier or carbon, and counts as plankton.
 
     Raises
     ------
     ConfigError
-        The table lacks a column.
+        The table of taxa is wrong.
     """
     labels = [*read_labels(objects, "taxon"), *_unnamed(objects)] if "taxon" in objects else []
     labels = labels or [UNNAMED]
-    known = _taxonomy(campaign.config.taxonomy)
-    taxa = known.reindex(labels)
+    taxa = read_taxonomy(campaign.config.taxonomy).rows(labels)
     unknown = taxa["name"].isna()
-    taxa["name"] = taxa["name"].where(~unknown, pd.Series(labels, labels))
+    named = ~unknown & (taxa["name"] != "")
+    taxa["name"] = taxa["name"].where(named, pd.Series(labels, labels))
     taxa["plankton"] = taxa["plankton"].fillna(1).astype("int8")
     if unknown.any() and labels != [UNNAMED]:
         log.warning("the table of taxa has no row for: %s", ", ".join(taxa.index[unknown]))
-    return taxa.rename_axis("label").reset_index()
+    return taxa[list(_TAXON_COLUMNS)].reset_index()
 
 
 def _unnamed(objects: zarr.Group) -> list[str]:
@@ -115,27 +124,6 @@ def _unnamed(objects: zarr.Group) -> list[str]:
         read_column(objects, "predicted_taxon"), read_column(objects, "validated_taxon")
     )
     return [UNNAMED] if (named < 0).any() else []
-
-
-def _taxonomy(path: Path | None) -> pd.DataFrame:
-    if path is None:
-        return pd.DataFrame(columns=list(_TAXON_COLUMNS)).set_index("label")
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot be read ({error})", where=path) from None
-    missing = [name for name in _TAXON_COLUMNS if name not in table]
-    if missing or table["label"].duplicated().any():
-        what = f"lacks the column {missing[0]!r}" if missing else "has a label twice"
-        cure = f"Its columns are: {', '.join(_TAXON_COLUMNS)}; one row a label."
-        raise ConfigError(what, where=path, cure=cure)
-    for name in ("aphia_id", "plankton", "carbon_mg_mm3"):
-        wrong = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
-        if wrong.any():
-            row = table[wrong].iloc[0]
-            what = f"`{name}` of {row['label']!r} is no number: {row[name]!r}"
-            raise ConfigError(what, where=path, cure="Correct it, or leave the cell empty.")
-    return table.set_index("label")
 
 
 def _sums(
@@ -191,7 +179,8 @@ def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> N
         )  # fmt: skip
     if np.isnan(pieces.volume).any():
         log.warning(
-            "%s: the imaged volume is not known, so there are counts but no concentrations. "
-            "campaigns.csv can tell `depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
-            campaign.name,
-        )
+            "%s: the imaged volume of %d of %d pieces of water is not known, so there are counts "
+            "but no concentrations. Where no frame says why, campaigns.csv can tell "
+            "`depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
+            campaign.name, np.isnan(pieces.volume).sum(), len(pieces.volume),
+        )  # fmt: skip

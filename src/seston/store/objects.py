@@ -53,6 +53,8 @@ SEGMENTED = (
 )
 
 
+#: Column of objects that a network found and named at once.
+SCORES = "scores"
 #: Columns of objects whose source named them; absent where nothing did.
 SOURCE = ("source_id", "source_label", "source_status")
 #: Parts that wait to be written while the next ones are found.
@@ -86,11 +88,14 @@ class ObjectWriter:
         """Add objects: a column for each name in `SEGMENTED`, and their vignettes' bytes.
 
         ``vignette_start`` counts from the first byte of `pixels`, and is -1 where there is no
-        vignette. Columns of `SOURCE` are there in all parts or in none.
+        vignette. Columns of `SOURCE` are there in all parts or in none, and so are `SCORES`.
         """
         self._wait(PARTS_WAITING - 1)
         if SOURCE[0] in columns and SOURCE[0] not in self._columns:
             self._columns |= {n: Appender(create(self._group, OBJECTS[n], (0,))) for n in SOURCE}
+        if SCORES in columns and SCORES not in self._columns:
+            shape = (0, columns[SCORES].shape[1])
+            self._columns[SCORES] = Appender(create(self._group, OBJECTS[SCORES], shape))
         self._waiting.append(self._thread.submit(self._append, dict(columns), pixels, self._bytes))
         self._bytes += len(pixels)
         self.rows += len(columns["object_id"])
