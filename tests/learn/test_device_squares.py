@@ -59,7 +59,7 @@ def test_a_model_names_them_the_same(trained) -> None:
     drawn = [draw(TAXA[i % 3], rng) for i in range(64)]
     sizes = preprocess.pixel_sizes(64, None)
     made = device_squares.squares(drawn, 64, sizes, torch.device("cpu")).numpy()
-    engine = model.extractor._engine("eager")
+    engine = model.extractor.network._engine("eager")
     network = np.concatenate([engine(made[:32]), engine(made[32:])])
     features = np.column_stack((network, preprocess.size_inputs(drawn, sizes)))
     expected = model.predict(drawn)

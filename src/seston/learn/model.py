@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,10 +30,10 @@ __all__ = ["BATCH_SIZE", "DOUBT", "Extractor", "Looked", "Model", "in_doubt", "l
 
 Float32Array = NDArray[np.float32]
 
-DOUBT = 0.5
+DOUBT = math.log(2)
 """An engine in bfloat16 moves the logarithm of the odds of the best two taxa by less than this: a
-vignette whose two are nearer is looked at again in float32 (the best is less than 1.65 times as
-likely as the next). Measured in docs/performance.md: labels then are those of float32."""
+vignette whose two are nearer is looked at again in float32 (the best is less than twice as likely
+as the next). Measured in docs/performance.md: labels then are those of float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def in_doubt(scores: Float32Array) -> NDArray[np.bool_]:
     if scores.shape[1] < 2:
         return np.zeros(len(scores), bool)
     best = np.partition(scores, -2, axis=1)[:, -2:]
-    return np.asarray(best[:, 1] < best[:, 0] * np.exp(DOUBT))
+    return np.asarray(best[:, 1] < best[:, 0] * math.exp(DOUBT))
 
 
 def load_model(

@@ -82,7 +82,8 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     engine = client.submit(choose, settings, pure=False).result()
     tasks = ((objects, start, stop) for start, stop in ranges(total, settings.gpus))
     title = f"classify {campaign.name}/{shard.name}"
-    kept = int(card.backbone["n_features"]) if settings.keep_embedding else 0
+    # A model that looks at measured features alone has no network, and so nothing to keep.
+    kept = int(card.backbone.get("n_features", 0)) if settings.keep_embedding else 0
     attributes = {"model_hash": card.hash, "engine": engine.described}
     with (
         new_scores(folder / "scores.zarr", list(card.taxa), attributes, kept) as writer,
