@@ -151,6 +151,11 @@ class Ingest(Strict):
     )
 
 
+HeadName = Literal[
+    "linear", "dense50", "dense600", "dense1792", "forest", "pca_forest", "boosting", "prototypes"
+]
+
+
 class Training(Strict):
     """How a classifier is made."""
 
@@ -158,10 +163,45 @@ class Training(Strict):
     weights: str = Field(
         "package", description="'package', 'timm', or a file of the backbone's weights"
     )
-    head: Literal["linear"] = Field("linear", description="what is fitted to the features")
-    image_size: int = Field(96, ge=32, le=512, description="side of the network's input, pixels")
-    batch_size: int = Field(128, ge=1, description="vignettes at a time")
+    head: HeadName = Field(
+        "linear",
+        description="what is fitted to the features: logistic regression; a hidden layer of 50, "
+        "600 or 1792 units; random forest, also on 50 principal components; gradient boosting; "
+        "nearest prototypes, for few examples",
+    )
+    inputs: Literal["deep", "measured", "both"] = Field(
+        "deep", description="features of the backbone, measured ones (shape and grey), or both"
+    )
+    fine_tune: bool = Field(True, description="the backbone learns too, which is better and slower")
+    image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
+    epochs: int = Field(12, ge=1, description="times that each picture is seen, at most")
+    patience: int = Field(
+        3, ge=1, description="epochs without gain on the validation part, after which it ends"
+    )
+    batch_size: int = Field(64, ge=2, description="vignettes of one step")
+    learning_rate: Positive = Field(5e-4, description="of the first step (Adam)")
+    learning_rate_decay: float = Field(
+        0.97, ge=0, description="the rate after e epochs is learning_rate / (1 + decay e)"
+    )
+    augment: bool = Field(True, description="turn, flip, stretch and shear pictures at random")
+    class_weight_power: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="s of the weight (n_max / n)^s of a taxon with n pictures; 0: all count alike",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of products in the training; auto: bfloat16 where processors have it"
+    )
+    tensorboard: Path | None = Field(
+        None, description="folder for TensorBoard's log of the training, if wanted"
+    )
     seed: int = Field(0, ge=0, description="same seed, same split and same first weights")
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a backbone is there and learns too."""
+        return self.fine_tune and self.inputs != "measured"
 
 
 class Classification(Strict):

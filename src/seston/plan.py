@@ -112,6 +112,11 @@ class Plan:
         settings = self.config.classification
         return cfg.fingerprint(seston.__version__, settings.training if settings else None)
 
+    def scores_depend_on(self) -> str:
+        """Fingerprint of the settings of the scores, beside the model itself."""
+        settings = self.config.classification
+        return cfg.fingerprint(settings.unknown_false_alarm if settings else None)
+
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments

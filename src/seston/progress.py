@@ -16,8 +16,8 @@ SECONDS_BETWEEN_LINES = 30.0
 class Progress:
     """Counts what a stage has done; subclasses show it."""
 
-    def __init__(self, title: str, total: int, unit: str) -> None:
-        self.title, self.total, self.unit = title, total, unit
+    def __init__(self, title: str, total: int, unit: str, of: str = "objects") -> None:
+        self.title, self.total, self.unit, self.of = title, total, unit, of
         self.done = 0
         self.objects = 0
         self._begin = time.monotonic()
@@ -29,6 +29,10 @@ class Progress:
         self.objects += objects
         self._show()
 
+    def note(self, text: str) -> None:
+        """Say something in between, such as what an epoch came to."""
+        log.info("%s: %s", self.title, text)
+
     @property
     def rate(self) -> float:
         """Objects per second so far."""
@@ -38,8 +42,8 @@ class Progress:
         """One line about all that was done."""
         text = f"{self.title}: {self.done:,} of {self.total:,} {self.unit}"
         if self.objects:
-            text += "" if self.unit == "objects" else f", {self.objects:,} objects"
-            text += f", {self.rate:,.0f} objects/s"
+            text += "" if self.unit == self.of else f", {self.objects:,} {self.of}"
+            text += f", {self.rate:,.0f} {self.of}/s"
         return text
 
     def _seconds_left(self) -> float:
@@ -54,19 +58,28 @@ class Progress:
 
 
 @contextmanager
-def progress(title: str, total: int, unit: str) -> Iterator[Progress]:
-    """Show progress while the block runs; log one summary line at its end."""
+def progress(title: str, total: int, unit: str, of: str = "objects") -> Iterator[Progress]:
+    """Show progress while the block runs; log one summary line at its end.
+
+    Parameters
+    ----------
+    title : str
+    total : int
+        Units that there are.
+    unit, of : str
+        What is counted, and what its rate is of, in the plural.
+    """
     if sys.stderr.isatty():
-        with _live(title, total, unit) as shown:
+        with _live(title, total, unit, of) as shown:
             yield shown
     else:
-        shown = Progress(title, total, unit)
+        shown = Progress(title, total, unit, of)
         yield shown
     log.info(shown.summary())
 
 
 @contextmanager
-def _live(title: str, total: int, unit: str) -> Iterator[Progress]:
+def _live(title: str, total: int, unit: str, of: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -76,7 +89,7 @@ def _live(title: str, total: int, unit: str) -> Iterator[Progress]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(unit),
-        TextColumn("{task.fields[rate]:,.0f} objects/s"),
+        TextColumn(f"{{task.fields[rate]:,.0f}} {of}/s"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -84,6 +97,9 @@ def _live(title: str, total: int, unit: str) -> Iterator[Progress]:
 
         class Live(Progress):
             def _show(self) -> None:
-                bar.update(task, completed=self.done, rate=self.rate)
+                bar.update(task, completed=self.done, total=self.total, rate=self.rate)
 
-        yield Live(title, total, unit)
+            def note(self, text: str) -> None:
+                bar.console.print(f"{self.title}: {text}", highlight=False, markup=False)
+
+        yield Live(title, total, unit, of)

@@ -40,4 +40,4 @@ def write_learning_set(folder: Path, per_class: int = 14, seed: int = 0) -> Path
 
 
 def settings(**changes) -> Training:
-    return Training(**{"image_size": 64, **changes})
+    return Training(**{"image_size": 64, "fine_tune": False, **changes})

@@ -10,7 +10,7 @@ import pytest
 from drawings import write_learning_set
 
 from seston.errors import InputError
-from seston.learn.learning_set import read_learning_set
+from seston.learn.sources import read_learning_set
 from seston.learn.splits import TEST, TRAIN, VALIDATION, split
 
 

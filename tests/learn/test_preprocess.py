@@ -79,3 +79,66 @@ def test_wrong_pixel_sizes_are_refused(sizes) -> None:
 def test_what_is_no_grey_picture_is_refused(wrong) -> None:
     with pytest.raises(InputError, match="vignette 1 is not a grey picture"):
         preprocess.check_vignettes([np.zeros((1, 1), np.uint8), wrong])
+
+
+def with_footer(
+    picture: np.ndarray, *, ground: int = 254, ink: int = 0, bar: int = 27, lines: int = 31
+) -> np.ndarray:
+    """Draw the scale bar as EcoTaxa's VignetteMaker does: 2 mm at 73 um are 27 pixels."""
+    height, width = picture.shape
+    out = np.full((height + lines, max(width, bar + 10)), ground, np.uint8)
+    out[:height, :width] = picture
+    bottom = height + lines
+    out[bottom - 4, 9 : 9 + bar + 1] = ink
+    out[bottom - 6 : bottom - 4, [9, 9 + bar]] = ink
+    out[bottom - 16 : bottom - 8, 10:24:2] = ink  # the text
+    return out
+
+
+@pytest.mark.parametrize("ground", [254, 0])
+def test_the_scale_bar_of_ecotaxa_is_found(ground: int) -> None:
+    picture = dark_box(20, 40) if ground else 255 - dark_box(20, 40)
+    shown = with_footer(picture, ground=ground, ink=254 - ground)
+    assert preprocess.footer_lines(shown) == 31
+    assert preprocess.footer_lines(picture) == 0
+
+
+def test_a_scale_bar_survives_jpeg() -> None:
+    import cv2
+
+    shown = with_footer(dark_box(40, 60))
+    _, coded = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    assert preprocess.footer_lines(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)) == 31
+
+
+@given(vignettes)
+def test_noise_has_no_scale_bar(vignette) -> None:
+    assert preprocess.footer_lines(vignette) == 0
+
+
+def test_no_real_vignette_has_one(shared_data) -> None:
+    import cv2
+
+    for name in ("isiis_ndsb", "uvp6_uvpec", "zooscan_crustacea"):
+        files = sorted(shared_data(f"vignettes/{name}").glob("*/*"))[::40]
+        shown = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in files]
+        assert not any(preprocess.footer_lines(vignette) for vignette in shown)
+
+
+def test_polarity_is_that_of_most_borders(shared_data) -> None:
+    import cv2
+
+    for name, bright in (("isiis_ndsb", False), ("uvp6_uvpec", True), ("zooscan_crustacea", False)):
+        files = sorted(shared_data(f"vignettes/{name}").glob("*/*"))[::40]
+        shown = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in files]
+        assert preprocess.are_bright([preprocess.border_median(v) for v in shown]) is bright
+    assert not preprocess.are_bright([0, 255])
+
+
+def test_what_has_no_pixel_or_one_level_is_blank() -> None:
+    assert preprocess.is_blank(np.zeros((0, 4), np.uint8))
+    assert preprocess.is_blank(np.full((3, 4), 9, np.uint8))
+    assert not preprocess.is_blank(dark_box(3, 3))
+    corner = np.zeros((5, 5), np.uint8)
+    corner[4, 4] = 1
+    assert not preprocess.is_blank(corner)

@@ -65,6 +65,8 @@ rule classify:
         mem_mb=lambda wildcards, threads, attempt: 3000 * threads * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=PLAN.gpus,
+    params:
+        depends_on=PLAN.scores_depend_on(),
     message:
         "Classify {wildcards.campaign}, shard {wildcards.shard}"
     shell:

@@ -12,12 +12,98 @@ from seston.cli.options import CONFIG, LEARNING, ConfigPath
 
 
 @app.command(rich_help_panel=LEARNING)
-def train(config: ConfigPath = CONFIG) -> None:
-    """Train the classifier that the configuration names, from its learning set."""
+def train(
+    config: ConfigPath = CONFIG,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="Sorted pictures: folders of classes, a table, an EcoTaxa bundle, or results of a "
+            "campaign. With --model, no configuration is read.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of the model to make.", show_default=False)
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="A timm network.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="package, timm, or a file.", show_default=False)
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="linear, dense50, dense600, dense1792, forest, pca_forest, boosting, prototypes.",
+            show_default=False,
+        ),
+    ] = None,
+    inputs: Annotated[
+        str | None, typer.Option(help="deep, measured or both.", show_default=False)
+    ] = None,
+    fine_tune: Annotated[
+        bool | None,
+        typer.Option("--fine-tune/--frozen", help="Train the backbone too.", show_default=False),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the network's input.", show_default=False)
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="At most.", show_default=False)] = None,
+    class_weight_power: Annotated[
+        float | None, typer.Option(help="0: rare taxa count as they are.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same split.", show_default=False)
+    ] = None,
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="Table of taxa, by label.", show_default=False)
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Folder for TensorBoard's log.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--restart", help="Go on after a kill, or begin anew.")
+    ] = True,
+) -> None:
+    """Train a classifier: that of the configuration, or with --images and --model any other."""
     from seston.config import load_config
-    from seston.stages.train import train as run
+    from seston.errors import ConfigError
+    from seston.stages import train as stage
 
-    run(load_config(config))
+    told = {
+        "backbone": backbone, "weights": weights, "head": head, "inputs": inputs,
+        "fine_tune": fine_tune, "image_size": image_size, "epochs": epochs,
+        "class_weight_power": class_weight_power, "seed": seed, "tensorboard": tensorboard,
+    }  # fmt: skip
+    given = {name: value for name, value in told.items() if value is not None}
+    if images is None and model is None and taxonomy is None and not given:
+        stage.train(load_config(config), resume=resume)
+        return
+    if images is None or model is None:
+        raise ConfigError(
+            "these options are for a model apart from the configuration",
+            cure="Give both --images and --model, or put the settings under "
+            "`classification.training` of config.yaml.",
+        )
+    settings = stage.settings_of(given)
+    stage.train_on(images, model, settings, taxonomy=taxonomy, resume=resume)
+
+
+@app.command(rich_help_panel=LEARNING)
+def models(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Models, or folders with models.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """List classifiers; of a single one that is named, show all that its card tells."""
+    from seston.stages import models as stage
+
+    asked = folders or [Path()]
+    found = stage.find_models(asked)
+    whole = list(found) == asked
+    show = stage.as_json if json else stage.as_text
+    print(show(found, whole=whole))
 
 
 @app.command("learning-set", rich_help_panel=LEARNING)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from seston.learn._torch import device, use_threads
     from seston.learn.card import Card, load_card
     from seston.learn.held_out import HeldOut, load_held_out
-    from seston.learn.learning_set import LearningSet, read_learning_set
+    from seston.learn.learning_set import LearningSet
     from seston.learn.model import Model, load_model
+    from seston.learn.sources import read_learning_set
     from seston.learn.training import train
 
 __all__ = [
@@ -39,7 +40,7 @@ _HOME = {
     "load_card": "card",
     "load_held_out": "held_out",
     "load_model": "model",
-    "read_learning_set": "learning_set",
+    "read_learning_set": "sources",
     "train": "training",
     "use_threads": "_torch",
 }

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seston.errors import InputError, ModelError
+from seston.errors import ConfigError, InputError, ModelError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.calibration import Calibration, calibrated
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
+from seston.learn.familiar import Familiar
 from seston.learn.heads import HEADS, Head
+from seston.learn.measured import Extractor as AnyExtractor
+from seston.learn.measured import Joined, measurer
 
 if TYPE_CHECKING:
     import torch
@@ -105,11 +108,18 @@ class Model:
     card : Card
     extractor : Extractor
     head : Head
+    familiar : Familiar, optional
+        What features of known objects look like.
+    strange_above : float, optional
+        Vignettes farther than this from all that the model learned get no scores: 0 for every
+        taxon.
     """
 
     card: Card
-    extractor: Extractor
+    extractor: AnyExtractor
     head: Head
+    familiar: Familiar | None = None
+    strange_above: float | None = None
 
     @property
     def taxa(self) -> tuple[str, ...]:
@@ -139,7 +149,8 @@ class Model:
         Returns
         -------
         array (n, n_taxa), float32
-            Each row adds up to 1. A row does not depend on the others (but for rounding).
+            Each row adds up to 1 (or is 0, see `strange_above`). A row does not depend on the
+            others (but for rounding).
 
         Raises
         ------
@@ -156,8 +167,23 @@ class Model:
                 "the model learned sizes in mm, and no pixel size is given",
                 cure="Give the pixel size of the vignettes.",
             )
-        scores = self.head.predict_proba(self.extractor.features(vignettes, sizes))
-        return calibrated(scores, self.card.calibration)
+        return self.settled(self.extractor.features(vignettes, sizes))
+
+    def settled(self, features: Float32Array) -> Float32Array:
+        """Give calibrated scores of features; none of what is strange to the model."""
+        scores = calibrated(self.head.predict_proba(features), self.card.calibration)
+        if self.familiar is not None and self.strange_above is not None:
+            strange = self.familiar.distance(features) > self.strange_above
+            return np.where(strange[:, None], np.float32(0), scores)
+        return scores
+
+    def wary(self, false_alarm: float) -> Self:
+        """Give the same model, but with no scores for what lies far from all that it learned.
+
+        So many of the vignettes of known taxa get none either.
+        """
+        limit = None if self.familiar is None else self.familiar.limit(false_alarm)
+        return replace(self, strange_above=limit)
 
 
 def load_model(folder: Path, *, device: str | None = None, batch_size: int = BATCH_SIZE) -> Model:
@@ -184,18 +210,42 @@ def load_model(folder: Path, *, device: str | None = None, batch_size: int = BAT
     Calibration.from_facts(card.calibration, len(card.taxa))  # refused now, or never
     arrays = _weights(folder / WEIGHTS, card)
     try:
-        name, side = str(card.backbone["name"]), int(card.preprocessing["image_size"])
-        mean, std = float(card.preprocessing["mean"]), float(card.preprocessing["std"])
         head = HEADS[card.head["kind"]].from_arrays(_part(arrays, "head."))
-    except (KeyError, TypeError, ValueError):
+        extractor = _extractor(card, arrays, folder / WEIGHTS, best_device(device), batch_size)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelError | ConfigError):
+            raise
         raise ModelError("the card and the weights do not fit", where=folder, cure=CURE) from None
-    built = backbones.build(name)
-    backbones.fill(built.module, _part(arrays, "backbone."), folder / WEIGHTS)
-    backbone = backbones.Backbone(name, built.module, built.n_features, mean, std)
-    extractor = Extractor(backbone, side, best_device(device), batch_size)
     if not head.fits(extractor.n_features, len(card.taxa)):
         raise ModelError("the head does not fit the card", where=folder, cure=CURE)
-    return Model(card, extractor, head)
+    familiar = _familiar(_part(arrays, "familiar."), folder)
+    if familiar is not None and not familiar.fits(extractor.n_features, len(card.taxa)):
+        raise ModelError("the prototypes do not fit the card", where=folder, cure=CURE)
+    return Model(card, extractor, head, familiar)
+
+
+def _familiar(arrays: dict[str, Any], folder: Path) -> Familiar | None:
+    try:
+        return Familiar.from_arrays(arrays) if arrays else None
+    except (KeyError, TypeError, ValueError):
+        raise ModelError("the prototypes are damaged", where=folder, cure=CURE) from None
+
+
+def _extractor(
+    card: Card, arrays: dict[str, Any], path: Path, device: torch.device, batch_size: int
+) -> AnyExtractor:
+    facts = card.preprocessing
+    parts: list[AnyExtractor] = []
+    if facts.get("inputs", "deep") != "measured":
+        name, side = str(card.backbone["name"]), int(facts["image_size"])
+        built = backbones.build(name)
+        backbones.fill(built.module, _part(arrays, "backbone."), path)
+        mean, std = float(facts["mean"]), float(facts["std"])
+        backbone = backbones.Backbone(name, built.module, built.n_features, mean, std)
+        parts.append(Extractor(backbone, side, device, batch_size))
+    if facts.get("measured"):
+        parts.append(measurer(facts["measured"]))
+    return Joined(tuple(parts))
 
 
 def _weights(path: Path, card: Card) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -21,6 +22,18 @@ OBJECT_LEVEL = 220
 """A pixel darker than this counts as object: 0.92 of the background."""
 
 SIZE_INPUTS = ("log_height", "log_width", "log_equivalent_diameter")
+
+Polarity = Literal["auto", "dark", "bright"]
+
+FOOTER: Final = 31
+"""Lines of the footer that EcoTaxa draws under a vignette of a UVP6 (``footerheight_px``)."""
+
+_BAR_LEFT, _BAR_UP, _SHORTEST_BAR = 9, 4, 10
+"""First column of EcoTaxa's scale bar, its line from below, and the least that is believed."""
+_BLANK_ABOVE = 10
+"""Lines of the footer above its text."""
+_NEAR, _FAR = 24, 128
+"""Grey levels that JPEG can move a plain ground by, and that a bar is from it at least."""
 
 
 def pixel_sizes(n_vignettes: int, pixel_size_mm: ArrayLike | None) -> Float64Array:
@@ -72,6 +85,71 @@ def check_vignettes(vignettes: Sequence[UInt8Array]) -> None:
             )
 
 
+def border_median(vignette: UInt8Array) -> int:
+    """Give the median level of the border of a vignette: its background.
+
+    Parameters
+    ----------
+    vignette : array (y, x), uint8
+        With at least one pixel.
+    """
+    border = np.concatenate((vignette[0], vignette[-1], vignette[:, 0], vignette[:, -1]))
+    border.sort()
+    return int(border[len(border) // 2])
+
+
+def is_blank(vignette: UInt8Array) -> bool:
+    """Say whether a vignette shows nothing: it has no pixel, or all have one level."""
+    if vignette.size == 0:
+        return True
+    first, middle = vignette[0, 0], vignette[len(vignette) // 2, vignette.shape[1] // 2]
+    return bool(first == middle and (vignette == first).all())
+
+
+def footer_lines(vignette: UInt8Array) -> int:
+    """Count the lines at the bottom of a vignette in which EcoTaxa drew a scale bar.
+
+    Parameters
+    ----------
+    vignette : array (y, x), uint8
+
+    Returns
+    -------
+    int
+        `FOOTER`, or 0 where there is none.
+
+    Notes
+    -----
+    EcoTaxa (``VignetteMaker`` of its server) puts 31 lines of one level below the picture: 254
+    under a turned one, 0 under a raw one. In the fourth line from below, from the tenth column on,
+    is the bar, in the colour of the text. A footer of another height is cut by `crop_bottom` of
+    `seston.stages.learning_set.open_learning_set`.
+    """
+    if vignette.shape[0] <= FOOTER or vignette.shape[1] < _BAR_LEFT + _SHORTEST_BAR:
+        return 0
+    if abs(int(vignette[-_BAR_UP, _BAR_LEFT]) - int(vignette[-1, 0])) < _FAR - _NEAR:
+        return 0  # most pictures have none: this is known at once
+    footer = vignette[-FOOTER:].astype(np.int16)
+    ground = int(np.median(footer[-3:]))
+    plain = np.concatenate((footer[:_BLANK_ABOVE].ravel(), footer[-2:].ravel()))
+    bar = np.abs(footer[-_BAR_UP] - ground) >= _FAR
+    drawn = bar[_BAR_LEFT : _BAR_LEFT + _SHORTEST_BAR].all() and not bar[: _BAR_LEFT - 1].any()
+    return FOOTER if drawn and (np.abs(plain - ground) <= _NEAR).all() else 0
+
+
+def are_bright(levels: ArrayLike) -> bool:
+    """Say whether objects are brighter than their background, by the borders of many vignettes.
+
+    Parameters
+    ----------
+    levels : array (n,)
+        Median level of the border of each vignette: see `border_median`. The majority decides: of
+        a single vignette, the border can be the object itself.
+    """
+    found = np.asarray(levels)
+    return bool(np.count_nonzero(found < 128) * 2 > len(found))
+
+
 def squares(vignettes: Sequence[UInt8Array], side: int, sizes: Float64Array) -> UInt8Array:
     """Fit each vignette into a square, keeping its true proportions.
 
@@ -103,16 +181,10 @@ def _fit(vignette: UInt8Array, ratio: float, square: UInt8Array) -> None:
     # "Area" is a true mean only where pixels get fewer; where they get more it makes blocks.
     way = cv2.INTER_AREA if rows <= height and columns <= width else cv2.INTER_LINEAR
     top, left = (side - rows) // 2, (side - columns) // 2
-    square[:] = _border_median(vignette)
+    square[:] = border_median(vignette)
     square[top : top + rows, left : left + columns] = cv2.resize(
         vignette, (columns, rows), interpolation=way
     )
-
-
-def _border_median(vignette: UInt8Array) -> int:
-    border = np.concatenate((vignette[0], vignette[-1], vignette[:, 0], vignette[:, -1]))
-    border.sort()
-    return int(border[len(border) // 2])
 
 
 def size_inputs(vignettes: Sequence[UInt8Array], sizes: Float64Array) -> Float32Array:

@@ -1,79 +1,118 @@
-"""Train a model: look at a learning set, fit the head, measure it on what was held out."""
+"""Train a model: look at a learning set, fit the head or the whole, measure what was held out."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from seston import config
 from seston.atomic import new_folder
+from seston.errors import ConfigError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
-from seston.learn.appraise import appraise
-from seston.learn.calibration import Calibration, calibrate, prior
+from seston.learn.calibration import Calibration, calibrate
 from seston.learn.card import CARD, WEIGHTS, Card
-from seston.learn.heads import LinearHead
-from seston.learn.heads.linear import INVERSE_PENALTY
+from seston.learn.checkpoint import checkpoint_of
+from seston.learn.duplicates import CONFLICTS, duplicates
+from seston.learn.familiar import Familiar
+from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
-from seston.learn.learning_set import LearningSet, read_learning_set
+from seston.learn.learning_set import LearningSet
+from seston.learn.measured import Extractor as AnyExtractor
+from seston.learn.measured import Joined, Measurer
 from seston.learn.model import Extractor
-from seston.learn.splits import TEST, TRAIN, VALIDATION, split
+from seston.learn.sources import read_learning_set
+from seston.learn.splits import TRAIN, VALIDATION, split, split_table
+from seston.learn.unknown import FALSE_ALARM, half
+from seston.progress import progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from seston.learn.loop import Epoch, Tell
 
 Float32Array = NDArray[np.float32]
-BoolArray = NDArray[np.bool_]
 
 SIZE_IMPORTANCE = 10.0
 """Three size inputs stand beside a thousand of the network: without this they hardly count."""
 
-CLASS_WEIGHT: Literal["balanced"] = "balanced"
+LEAST_SPREAD = 0.25
 CHUNK = 256
-LIBRARIES = ("seston", "torch", "timm", "scikit-learn", "numpy")
+CURVES, SPLIT = "training.csv", "split.csv"
 
 
-@dataclass(frozen=True, slots=True)
-class _Trained:
-    backbone: backbones.Backbone
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training came to.
+
+    Parameters
+    ----------
+    backbone : Backbone, optional
+        None where only measured features are looked at.
+    weights_sha256 : str
+        Hash of the weights that the backbone began with.
+    measured : tuple of str
+        Measured features that the head is told.
+    head : Head
+    parts : array (n,), uint8
+        Part of each vignette of the learning set: see `seston.learn.splits`.
+    held_out : HeldOut
+        With calibrated scores.
+    calibration : Calibration
+    familiar : Familiar
+    far : array (n_held_out,), bool
+        Which vignettes held out lie far from all that was learned.
+    history : tuple of Epoch
+        Empty where nothing was fine-tuned.
+    """
+
+    backbone: backbones.Backbone | None
     weights_sha256: str
-    head: LinearHead
+    measured: tuple[str, ...]
+    head: Head
     parts: NDArray[np.uint8]
     held_out: HeldOut
     calibration: Calibration
+    familiar: Familiar
+    far: NDArray[np.bool_]
+    history: tuple[Epoch, ...] = ()
 
 
 def train(
-    learning_set: Path,
+    learning_set: LearningSet | Path,
     model: Path,
     settings: config.Training,
     *,
     device: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    resume: bool = True,
 ) -> Card:
     """Train a classifier and write it.
 
-    The network is used as it comes; a linear head is fitted to its features and to the sizes
-    of the objects. A part of the pictures of each taxon is held out for the metrics. The same
-    learning set, settings, libraries and machine give the same bytes.
+    First the head is fitted to the features of the network as it comes. With `fine_tune` the
+    whole then learns from there; the epoch that is best on the validation part is kept. The
+    test part is only measured on. The same learning set, settings, libraries and machine give
+    the same bytes on a CPU, also where the training was killed in between and run again.
 
     Parameters
     ----------
-    learning_set : Path
-        Folder with a folder of pictures for each taxon.
+    learning_set : LearningSet or Path
+        Sorted vignettes, or a folder with a folder of pictures for each taxon.
     model : Path
         Folder of the model; replaced whole, or not at all.
     settings : config.Training
-        Backbone, weights, image_size, batch_size and seed are read.
     device : str, optional
         See `device`.
-    progress : callable, optional
-        Called with the number of pictures looked at, and of all.
+    resume : bool
+        Go on where a killed training of the same model stood.
 
     Returns
     -------
@@ -88,139 +127,200 @@ def train(
     SpaceError
         The disk is full.
     """
-    with new_folder(Path(model)) as draft:
-        pictures = read_learning_set(learning_set)
-        trained = _train(pictures, settings, device, progress)
-        files = {WEIGHTS: _weights(trained), HELD_OUT: trained.held_out.content()}
+    from seston.learn.record import card_of, curves, weights
+
+    model = Path(model)
+    with new_folder(model) as draft:
+        pictures = _opened(learning_set)
+        trainer = _Trainer(pictures, settings, best_device(device), model, resume)
+        trained = trainer.train()
+        files = {WEIGHTS: weights(trained), HELD_OUT: trained.held_out.content()}
         hashes = [hashlib.sha256(content).hexdigest() for content in files.values()]
-        card = _card(pictures, settings, trained, *hashes)
+        card = card_of(pictures, settings, trained, *hashes)
+        files[CARD] = card.text().encode()
+        files[SPLIT] = split_table(pictures, trained.parts).encode()
+        if (same := duplicates(pictures)).conflicts:
+            files[CONFLICTS] = same.table.encode()
+        if trained.history:
+            files[CURVES] = curves(trained.history).encode()
         for name, content in files.items():
             (draft / name).write_bytes(content)
-        (draft / CARD).write_text(card.text(), "utf-8")
+    trainer.checkpoint.remove()
     return card
 
 
-def _train(
-    pictures: LearningSet,
-    settings: config.Training,
-    device: str | None,
-    progress: Callable[[int, int], None] | None,
-) -> _Trained:
-    parts = split(pictures, settings.seed)
-    backbone, sha256 = backbones.pretrained(settings.backbone, settings.weights)
-    extractor = Extractor(backbone, settings.image_size, best_device(device), settings.batch_size)
-    features = _features(extractor, pictures, progress)
-    head = LinearHead.fit(
-        features[parts == TRAIN],
-        pictures.labels[parts == TRAIN],
-        importance=_importance(backbone.n_features),
-        class_weight=CLASS_WEIGHT,
-    )
-    raw = _held_out(pictures, parts, head, features)
-    calibration, held_out = calibrate(raw, settings.seed)
-    return _Trained(backbone, sha256, head, parts, held_out, calibration)
+def _opened(learning_set: LearningSet | Path) -> LearningSet:
+    if isinstance(learning_set, LearningSet):
+        return learning_set
+    return read_learning_set(learning_set)
 
 
-def _held_out(
-    pictures: LearningSet, parts: NDArray[np.uint8], head: LinearHead, features: Float32Array
-) -> HeldOut:
-    rows = np.flatnonzero(parts != TRAIN)
-    groups = np.arange(len(parts)) if pictures.groups is None else _numbers(pictures.groups)
-    scores = head.predict_proba(features[rows])
-    return HeldOut(scores, pictures.labels[rows], groups[rows], parts[rows])
+class _Trainer:
+    """One training: what it is given, and the steps of it."""
+
+    def __init__(
+        self,
+        pictures: LearningSet,
+        settings: config.Training,
+        device: torch.device,
+        model: Path,
+        resume: bool,
+    ) -> None:
+        self._pictures, self._settings, self._device = pictures, settings, device
+        self._parts = split(pictures, settings.seed)
+        learned = pictures.labels[self._parts == TRAIN]
+        power = settings.class_weight_power
+        self._weights = taxon_weights(learned, len(pictures.taxa), power)
+        self._measured = () if settings.inputs == "deep" else Measurer().names
+        self.checkpoint = checkpoint_of(model, self._identity())
+        if not resume:
+            self.checkpoint.remove()
+
+    def train(self) -> Trained:
+        """Fit the head, or tune the whole; score what was held out."""
+        backbone, sha256 = self._backbone()
+        history: list[Epoch] = []
+        head: Head | None = None
+        if backbone is not None and self._settings.tunes:
+            backbone, head, history = self._tuned(backbone)
+        features = self._features(self._extractor(backbone), "train")
+        if head is None or not self._is_whole(head):
+            head = HEADS[self._settings.head].fit(self._lesson(features, backbone))
+        calibration, held_out = calibrate(self._held_out(head, features), self._settings.seed)
+        familiar = self._familiar(features)
+        return Trained(
+            backbone=backbone,
+            weights_sha256=sha256,
+            measured=self._measured,
+            head=head,
+            parts=self._parts,
+            held_out=held_out,
+            calibration=calibration,
+            familiar=familiar,
+            far=familiar.distance(features[self._parts != TRAIN])
+            > familiar.limit(half(FALSE_ALARM)),
+            history=tuple(history),
+        )
+
+    def _identity(self) -> str:
+        """Hash of all that the weights depend on, so that no other training is taken up."""
+        told = self._settings.model_dump(mode="json", exclude={"epochs", "patience", "tensorboard"})
+        libraries = [version(name) for name in ("seston", "torch", "timm")]
+        facts = [self._pictures.sha256, self._parts.tolist(), told, libraries, self._device.type]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def _backbone(self) -> tuple[backbones.Backbone | None, str]:
+        if self._settings.inputs == "measured":
+            return None, ""
+        return backbones.pretrained(self._settings.backbone, self._settings.weights)
+
+    def _extractor(self, backbone: backbones.Backbone | None) -> AnyExtractor:
+        parts: list[AnyExtractor] = [Measurer(self._measured)] if self._measured else []
+        if backbone is not None:
+            settings = self._settings
+            side, most = settings.image_size, settings.batch_size
+            parts.insert(0, Extractor(backbone, side, self._device, most))
+        return Joined(tuple(parts))
+
+    def _features(self, extractor: AnyExtractor, title: str) -> Float32Array:
+        vignettes = self._pictures.vignettes
+        sizes = preprocess.pixel_sizes(len(vignettes), self._pictures.pixel_sizes_mm)
+        found = []
+        with progress(title, len(vignettes), "vignettes", of="vignettes") as shown:
+            for start in range(0, len(vignettes), CHUNK):
+                rows = slice(start, start + CHUNK)
+                found.append(extractor.features(vignettes[rows], sizes[rows]))
+                shown.advance(len(found[-1]), len(found[-1]))
+        return np.concatenate(found)
+
+    def _lesson(self, features: Float32Array, backbone: backbones.Backbone | None) -> Lesson:
+        labels, parts = self._pictures.labels, self._parts
+        return Lesson(
+            features=features[parts == TRAIN],
+            labels=labels[parts == TRAIN],
+            taxon_weights=self._weights,
+            importance=_importance(features.shape[1], backbone),
+            validation_features=features[parts == VALIDATION],
+            validation_labels=labels[parts == VALIDATION],
+            seed=self._settings.seed,
+        )
+
+    # ------------------------------------------------------------- fine-tuning
+    def _tuned(self, backbone: backbones.Backbone) -> tuple[backbones.Backbone, Head, list[Epoch]]:
+        """Train backbone and head together, from the head that fits the backbone as it comes."""
+        from seston.learn import loop
+        from seston.learn.finetune import fine_tune, pictures_of
+
+        labels, parts = self._pictures.labels, self._parts
+        task = loop.Task(
+            labels, np.flatnonzero(parts == TRAIN), np.flatnonzero(parts == VALIDATION),
+            self._weights,
+        )  # fmt: skip
+        extractor = Extractor(
+            backbone, self._settings.image_size, self._device, self._settings.batch_size
+        )
+        lesson = replace(
+            self._lesson(self._features(extractor, "train, first look"), backbone),
+            least_spread=LEAST_SPREAD,
+        )
+        first = NEURAL_HEADS.get(self._settings.head, LinearHead).fit(lesson)
+        material = pictures_of(self._pictures, backbone, self._settings, self._device)
+        with _tensorboard(self._settings.tensorboard) as tell:
+            return fine_tune(
+                backbone, first, material, task, self._settings,
+                checkpoint=self.checkpoint, tell=tell,
+            )  # fmt: skip
+
+    def _is_whole(self, head: Head) -> bool:
+        """Say whether the head of the fine-tuning is the one that is wanted."""
+        return head.kind == self._settings.head and not self._measured
+
+    def _familiar(self, features: Float32Array) -> Familiar:
+        learned = self._parts == TRAIN
+        others = features[self._parts == VALIDATION]
+        return Familiar.fit(features[learned], self._pictures.labels[learned], others)
+
+    def _held_out(self, head: Head, features: Float32Array) -> HeldOut:
+        rows = np.flatnonzero(self._parts != TRAIN)
+        given = self._pictures.groups
+        groups = np.arange(len(self._parts)) if given is None else _numbers(given)
+        scores = head.predict_proba(features[rows])
+        return HeldOut(scores, self._pictures.labels[rows], groups[rows], self._parts[rows])
 
 
 def _numbers(groups: tuple[str, ...]) -> NDArray[np.int64]:
     return np.unique(np.array(groups, dtype=object), return_inverse=True)[1].astype(np.int64)
 
 
-def _features(
-    extractor: Extractor, pictures: LearningSet, progress: Callable[[int, int], None] | None
-) -> Float32Array:
-    total = len(pictures.vignettes)
-    sizes = preprocess.pixel_sizes(total, pictures.pixel_sizes_mm)
-    parts = []
-    for start in range(0, total, CHUNK):
-        rows = slice(start, start + CHUNK)
-        parts.append(extractor.features(pictures.vignettes[rows], sizes[rows]))
-        if progress is not None:
-            progress(min(rows.stop, total), total)
-    return np.concatenate(parts)
+def _importance(n_features: int, backbone: backbones.Backbone | None) -> Float32Array:
+    """Size inputs count for more; they come right after the features of the network."""
+    importance = np.ones(n_features, np.float32)
+    if backbone is not None:
+        first = backbone.n_features
+        importance[first : first + len(preprocess.SIZE_INPUTS)] = SIZE_IMPORTANCE
+    return importance
 
 
-def _importance(n_network: int) -> Float32Array:
-    return np.repeat(
-        np.array([1, SIZE_IMPORTANCE], np.float32), [n_network, len(preprocess.SIZE_INPUTS)]
-    )
+@contextmanager
+def _tensorboard(folder: Path | None) -> Iterator[Tell | None]:
+    """Give what writes epochs for TensorBoard, where that is wanted."""
+    if folder is None:
+        yield None
+        return
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "the package tensorboard is not installed",
+            where="classification.training.tensorboard",
+            cure="pip install tensorboard, or leave the key out.",
+        ) from None
+    with SummaryWriter(str(folder)) as writer:
 
+        def tell(epoch: Epoch) -> None:
+            for name, value in asdict(epoch).items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, epoch.epoch)
+            writer.flush()
 
-def _weights(trained: _Trained) -> bytes:
-    import safetensors.torch
-    import torch
-
-    tensors = {f"backbone.{k}": v for k, v in trained.backbone.module.state_dict().items()}
-    tensors |= {f"head.{k}": torch.from_numpy(v) for k, v in trained.head.arrays.items()}
-    content: bytes = safetensors.torch.save({k: v.cpu().contiguous() for k, v in tensors.items()})
-    return content
-
-
-def _card(
-    pictures: LearningSet, settings: config.Training, trained: _Trained, weights: str, held_out: str
-) -> Card:
-    backbone = trained.backbone
-    packaged = settings.weights if settings.weights in {"package", "timm"} else "file"
-    return Card(
-        taxa=pictures.taxa,
-        backbone={
-            "name": backbone.name,
-            "weights": packaged,
-            "sha256": trained.weights_sha256,
-            "n_features": backbone.n_features,
-        },
-        preprocessing={
-            "image_size": settings.image_size,
-            "mean": backbone.mean,
-            "std": backbone.std,
-            "background": preprocess.BACKGROUND,
-            "object_level": preprocess.OBJECT_LEVEL,
-            "size_inputs": list(preprocess.SIZE_INPUTS),
-            "size_unit": "pixel" if pictures.pixel_sizes_mm is None else "mm",
-        },
-        head={
-            "kind": "linear",
-            "inverse_penalty": INVERSE_PENALTY,
-            "class_weight": CLASS_WEIGHT,
-            "size_importance": SIZE_IMPORTANCE,
-        },
-        training=_training(pictures, settings.seed, trained.parts)
-        | {"effective_prior": _prior(trained, len(pictures.taxa))},
-        metrics=appraise(trained.held_out, pictures.taxa, seed=settings.seed),
-        calibration=trained.calibration.facts(),
-        versions={**{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
-        weights_sha256=weights,
-        held_out_sha256=held_out,
-    )
-
-
-def _prior(trained: _Trained, n_taxa: int) -> list[float]:
-    """Tell which shares of taxa the scores suppose: equal ones by weights, or the biases'."""
-    return prior(trained.calibration, trained.held_out) or [1 / n_taxa] * n_taxa
-
-
-def _training(pictures: LearningSet, seed: int, parts: NDArray[np.uint8]) -> dict[str, Any]:
-    def by_taxon(part: int) -> dict[str, int]:
-        counts = np.bincount(pictures.labels[parts == part], minlength=len(pictures.taxa))
-        return dict(zip(pictures.taxa, counts.tolist(), strict=True))
-
-    sizes = pictures.pixel_sizes_mm
-    return {
-        "learning_set": pictures.name,
-        "sha256": pictures.sha256,
-        "seed": seed,
-        "pixel_size_mm": None if sizes is None else np.median(sizes, axis=0).tolist(),
-        "learned_from": by_taxon(TRAIN),
-        "validation": by_taxon(VALIDATION),
-        "test": by_taxon(TEST),
-        "skipped": len(pictures.skipped),
-        "contradictions": len(pictures.contradictions),
-    }
+        yield tell

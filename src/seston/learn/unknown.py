@@ -1,8 +1,8 @@
-"""Objects like nothing that a model learned: found by how undecided it is.
+"""Objects like nothing that a model learned: those far from it, and those it is undecided about.
 
-Of the measures compared (see docs/evaluation.md), the entropy of the scores found left-out taxa as
-well as any distance between features, and it needs nothing but the scores: it works for every
-head, and for scores that were written long ago.
+Scores tell what lies between known taxa: their entropy is high. They do not tell what lies far from
+all of them, where a classifier is sure and wrong: that the distance of the features tells
+(`seston.learn.familiar`). Each may raise half of the false alarms that are allowed.
 """
 
 from __future__ import annotations
@@ -57,20 +57,42 @@ def limit(scores: ArrayLike, false_alarm: float = FALSE_ALARM) -> float:
 
 
 def unknown(scores: ArrayLike, above: float) -> BoolArray:
-    """Tell which objects are like nothing that the model learned (n,)."""
-    return np.asarray(undecidedness(scores) > above)
+    """Tell which objects are like nothing that the model learned (n,).
+
+    Those are the ones whose scores are less decided than the limit, and those that a wary model
+    gave no scores, because they lie too far.
+    """
+    far = np.asarray(scores).sum(axis=1) == 0
+    return np.asarray((undecidedness(scores) > above) | far)
 
 
-def facts(held_out: HeldOut, false_alarm: float = FALSE_ALARM) -> dict[str, Any]:
-    """Give what a card says of unknowns: the limit, and the false alarms on the test part."""
-    chosen_on, tested = held_out.validation, held_out.test
-    above = limit(chosen_on.scores, false_alarm)
+def half(false_alarm: float) -> float:
+    """Give each of the two measures its share of the false alarms."""
+    return false_alarm / 2
+
+
+def facts(
+    held_out: HeldOut, far: ArrayLike | None = None, false_alarm: float = FALSE_ALARM
+) -> dict[str, Any]:
+    """Give what a card says of unknowns: the limit of the entropy, and the false alarms.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    far : array (n,), bool, optional
+        Which rows lie too far from all that the model learned, with half of the false alarms.
+    false_alarm : float
+    """
+    above = limit(held_out.validation.scores, half(false_alarm))
     if not np.isfinite(above):
         return {}
-    alarms = unknown(tested.scores, above)
+    alarms = unknown(held_out.scores, above)
+    if far is not None:
+        alarms |= np.asarray(far, bool)
+    alarms = alarms[held_out.parts == TEST]
     return {
-        "measure": "entropy",
         "limit": above,
+        "distance": far is not None,
         "false_alarm": false_alarm,
         "false_alarm_tested": float(alarms.mean()) if len(alarms) else None,
     }

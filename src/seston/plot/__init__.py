@@ -13,6 +13,7 @@ from seston.plot.reliability import reliability
 from seston.plot.section import has_values, section, sections
 from seston.plot.spectrum import size_spectrum
 from seston.plot.style import to_png, to_svg
+from seston.plot.training import training
 
 __all__ = [
     "Cells",
@@ -32,5 +33,6 @@ __all__ = [
     "size_spectrum",
     "to_png",
     "to_svg",
+    "training",
     "water_profile",
 ]

@@ -88,13 +88,7 @@ class EcoTaxa(VignetteReader):
 
     def files(self) -> list[Path]:
         """Give the tables, or the zips that hold them; ``.`` where the path is itself one."""
-        path = self.deployment.path
-        if path.is_file():
-            return [Path()]
-        below = [p for p in files_below(path, _SUFFIXES) if suffix(p.name) in _TABLES | {".zip"}]
-        named = [p for p in below if _is_bundle(p.name)]
-        chosen = named or [p for p in below if suffix(p.name) != ".txt"]
-        return sorted(chosen, key=lambda file: natural(file.as_posix()))
+        return _files_of(self.deployment.path)
 
     def frames(self) -> pd.DataFrame:
         """List all frames; see `Reader.frames`."""
@@ -140,10 +134,7 @@ class EcoTaxa(VignetteReader):
 
     # ------------------------------------------------------------------------------- of a file
     def _sheets(self, file: str) -> list[tuple[Shelf, Sheet]]:
-        path = self.deployment.path / file
-        with damage(path):
-            stat = path.stat()
-        return _read(path, self.deployment.path, stat.st_mtime_ns, stat.st_size)
+        return _sheets_of(self.deployment.path, file)
 
     def _frames_of(self, file: str) -> pd.DataFrame:
         sheets = self._sheets(file)
@@ -207,7 +198,38 @@ class EcoTaxa(VignetteReader):
         frames["pixel_height"] = own if height is None else own.fillna(height)
 
 
+def read_sheets(path: Path) -> Iterator[tuple[Shelf, Sheet]]:
+    """Read all tables of a bundle or an export, each with where its pictures lie.
+
+    Raises
+    ------
+    InputError
+        There is none, or one is damaged.
+    """
+    files = _files_of(path)
+    if not files:
+        raise none_found(path, _SUFFIXES)
+    for file in files:
+        yield from _sheets_of(path, file.as_posix())
+
+
+def _sheets_of(top: Path, file: str) -> list[tuple[Shelf, Sheet]]:
+    path = top / file
+    with damage(path):
+        stat = path.stat()
+    return _read(path, top, stat.st_mtime_ns, stat.st_size)
+
+
 # --------------------------------------------------------------------------------- files and names
+def _files_of(path: Path) -> list[Path]:
+    if path.is_file():
+        return [Path()]
+    below = [p for p in files_below(path, _SUFFIXES) if suffix(p.name) in _TABLES | {".zip"}]
+    named = [p for p in below if _is_bundle(p.name)]
+    chosen = named or [p for p in below if suffix(p.name) != ".txt"]
+    return sorted(chosen, key=lambda file: natural(file.as_posix()))
+
+
 def _folder_is(path: Path) -> bool:
     """Look at the names in a folder and one below; open only tables that could be exports."""
     plain: list[Path] = []

@@ -63,8 +63,9 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     total = len(read_column(open_group(objects), "object_id"))
     tasks = ((objects, start, stop) for start, stop in _ranges(total))
     title = f"classify {campaign.name}/{shard.name}"
+    attributes = {"model_hash": card.hash, "unknown_false_alarm": settings.unknown_false_alarm}
     with (
-        new_scores(folder / "scores.zarr", list(card.taxa), {"model_hash": card.hash}) as writer,
+        new_scores(folder / "scores.zarr", list(card.taxa), attributes) as writer,
         progress(title, total, "objects") as shown,
     ):
         for scores in cluster.stream(client, _Scorer(settings), tasks):
@@ -84,7 +85,8 @@ class _Scorer:
         self._settings = settings
 
     def __call__(self, objects: Path, start: int, stop: int) -> NDArray[np.float16]:
-        model = _model(self._settings.model, self._settings.batch_size)
+        settings = self._settings
+        model = _model(settings.model, settings.batch_size, settings.unknown_false_alarm)
         group = open_group(objects)
         rows = slice(start, stop)
         vignettes = read_vignettes(group, rows)
@@ -93,11 +95,13 @@ class _Scorer:
 
 
 @lru_cache(maxsize=1)
-def _model(folder: Path, batch_size: int) -> Model:
+def _model(folder: Path, batch_size: int, false_alarm: float | None) -> Model:
     from seston.learn import load_model, use_threads
+    from seston.learn.unknown import half
 
     use_threads(1)  # a worker is one of as many processes as there are cores
-    return load_model(folder, batch_size=batch_size)
+    model = load_model(folder, batch_size=batch_size)
+    return model if false_alarm is None else model.wary(half(false_alarm))
 
 
 def _pixel_sizes(group: zarr.Group, rows: slice) -> NDArray[Any]:

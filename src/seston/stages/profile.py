@@ -16,7 +16,6 @@ from distributed import Client
 from seston import cluster, ecology
 from seston.campaign import Campaign
 from seston.ecology import Bins, Tally
-from seston.errors import ConfigError
 from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import NAMES, Positions
@@ -24,12 +23,13 @@ from seston.stages.provenance import attributes
 from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
+from seston.taxonomy import read_taxonomy
 
 log = logging.getLogger(__name__)
 
 #: The one taxon of a campaign whose objects nobody named, and the last of one where some did.
 UNNAMED = "object"
-_TAXON_COLUMNS = ("label", "name", "aphia_id", "plankton", "carbon_mg_mm3")
+_TAXON_COLUMNS = ("name", "aphia_id", "plankton", "carbon_mg_mm3")
 
 
 def profile(campaign: Campaign, client: Client) -> None:
@@ -89,24 +89,24 @@ def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
     -------
     DataFrame
         label, name, aphia_id, plankton, carbon_mg_mm3, in the order of the scores. A label
-        that the table of taxa does not have keeps its name, without identifier or carbon,
-        and counts as plankton.
+        that the table of taxa does not have, nor as a name of a taxon, keeps its name, without
+        identifier or carbon, and counts as plankton.
 
     Raises
     ------
     ConfigError
-        The table lacks a column.
+        The table of taxa is wrong.
     """
     labels = [*read_labels(objects, "taxon"), *_unnamed(objects)] if "taxon" in objects else []
     labels = labels or [UNNAMED]
-    known = _taxonomy(campaign.config.taxonomy)
-    taxa = known.reindex(labels)
+    taxa = read_taxonomy(campaign.config.taxonomy).rows(labels)
     unknown = taxa["name"].isna()
-    taxa["name"] = taxa["name"].where(~unknown, pd.Series(labels, labels))
+    named = ~unknown & (taxa["name"] != "")
+    taxa["name"] = taxa["name"].where(named, pd.Series(labels, labels))
     taxa["plankton"] = taxa["plankton"].fillna(1).astype("int8")
     if unknown.any() and labels != [UNNAMED]:
         log.warning("the table of taxa has no row for: %s", ", ".join(taxa.index[unknown]))
-    return taxa.rename_axis("label").reset_index()
+    return taxa[list(_TAXON_COLUMNS)].reset_index()
 
 
 def _unnamed(objects: zarr.Group) -> list[str]:
@@ -115,27 +115,6 @@ def _unnamed(objects: zarr.Group) -> list[str]:
         read_column(objects, "predicted_taxon"), read_column(objects, "validated_taxon")
     )
     return [UNNAMED] if (named < 0).any() else []
-
-
-def _taxonomy(path: Path | None) -> pd.DataFrame:
-    if path is None:
-        return pd.DataFrame(columns=list(_TAXON_COLUMNS)).set_index("label")
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot be read ({error})", where=path) from None
-    missing = [name for name in _TAXON_COLUMNS if name not in table]
-    if missing or table["label"].duplicated().any():
-        what = f"lacks the column {missing[0]!r}" if missing else "has a label twice"
-        cure = f"Its columns are: {', '.join(_TAXON_COLUMNS)}; one row a label."
-        raise ConfigError(what, where=path, cure=cure)
-    for name in ("aphia_id", "plankton", "carbon_mg_mm3"):
-        wrong = pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()
-        if wrong.any():
-            row = table[wrong].iloc[0]
-            what = f"`{name}` of {row['label']!r} is no number: {row[name]!r}"
-            raise ConfigError(what, where=path, cure="Correct it, or leave the cell empty.")
-    return table.set_index("label")
 
 
 def _sums(

@@ -1,18 +1,28 @@
-"""Train: make the classifier that the configuration names."""
+"""Train: make a classifier, of the configuration or by hand, and draw how it learned."""
 
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from seston.config import Config
+from pydantic import ValidationError
+
+from seston.atomic import new_file
+from seston.cluster import available_cores
+from seston.config import Config, Training, explain
 from seston.errors import ConfigError
-from seston.progress import progress
+
+if TYPE_CHECKING:
+    from seston.learn import Card
 
 log = logging.getLogger(__name__)
 
+FIGURE = "training.png"
 
-def train(config: Config) -> None:
+
+def train(config: Config, *, resume: bool = True) -> None:
     """Train the classifier of a configuration from its learning set, and write it.
 
     Raises
@@ -22,8 +32,6 @@ def train(config: Config) -> None:
     InputError
         The learning set is missing, or is none.
     """
-    from seston import learn
-
     settings = config.classification
     if settings is None or settings.learning_set is None:
         raise ConfigError(
@@ -31,15 +39,89 @@ def train(config: Config) -> None:
             where="config.yaml",
             cure="Name the folder that holds one folder of pictures per taxon.",
         )
-    learn.use_threads(len(os.sched_getaffinity(0)))
-    with progress("train", 0, "vignettes") as shown:
+    train_on(
+        settings.learning_set, settings.model, settings.training,
+        taxonomy=config.taxonomy, resume=resume,
+    )  # fmt: skip
 
-        def tell(done: int, total: int) -> None:
-            shown.total = total
-            shown.advance(done - shown.done)
 
-        card = learn.train(settings.learning_set, settings.model, settings.training, progress=tell)
+def settings_of(given: Mapping[str, Any]) -> Training:
+    """Give the settings of a training from what a person asked for; the rest is as by default.
+
+    Raises
+    ------
+    ConfigError
+        There is no such setting or value.
+    """
+    try:
+        return Training(**given)
+    except ValidationError as error:
+        raise explain(error, "seston train") from None
+
+
+def train_on(
+    learning_set: Path,
+    model: Path,
+    settings: Training,
+    *,
+    taxonomy: Path | None = None,
+    resume: bool = True,
+) -> Card:
+    """Train a classifier from a learning set of any kind, write it, and draw its curves.
+
+    Parameters
+    ----------
+    learning_set : Path
+        See `seston.stages.learning_set.open_learning_set`.
+    model : Path
+        Folder of the model; replaced whole, or not at all.
+    settings : Training
+    taxonomy : Path, optional
+        Table of taxa.
+    resume : bool
+        Go on where a killed training of the same model stood.
+
+    Returns
+    -------
+    Card
+
+    Raises
+    ------
+    InputError
+        The learning set is missing, or is none.
+    """
+    from seston import learn
+    from seston.stages.learning_set import open_learning_set
+
+    learn.use_threads(available_cores())
+    pictures = open_learning_set(learning_set, taxonomy=taxonomy)
+    card = learn.train(pictures, model, settings, resume=resume)
+    draw_curves(model)
+    _tell(card)
+    return card
+
+
+def _tell(card: Card) -> None:
+    if not card.metrics:
+        log.info("train: %d taxa, too few pictures to hold any out", len(card.taxa))
+        return
     log.info(
         "train: %d taxa, accuracy %.3f, balanced %.3f on the vignettes held out",
         len(card.taxa), card.metrics["accuracy"], card.metrics["balanced_accuracy"],
     )  # fmt: skip
+
+
+def draw_curves(model: Path) -> None:
+    """Draw the epochs of a model beside it; nothing where it has none."""
+    import pandas as pd
+
+    from seston import plot
+    from seston.learn.training import CURVES
+
+    table = model / CURVES
+    if not table.exists():
+        return
+    figure = plot.training(pd.read_csv(table)).get_figure(root=True)
+    if figure is not None:
+        with new_file(model / FIGURE) as draft:
+            draft.write_bytes(plot.to_png(figure))

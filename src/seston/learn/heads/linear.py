@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float32Array = NDArray[np.float32]
+from seston.learn.heads.lesson import Float32Array, Lesson, softmax
+
+if TYPE_CHECKING:
+    from torch import nn
 
 INVERSE_PENALTY = 0.03
 """Inverse strength of the penalty on weights; best or near it on UVP6 and ZooScan vignettes."""
@@ -37,29 +40,8 @@ class LinearHead:
     bias: Float32Array
 
     @classmethod
-    def fit(
-        cls,
-        features: Float32Array,
-        labels: NDArray[np.int64],
-        *,
-        importance: Float32Array | None = None,
-        class_weight: Literal["balanced"] | None = None,
-        inverse_penalty: float = INVERSE_PENALTY,
-    ) -> Self:
-        """Fit the head; the same input gives the same head.
-
-        Parameters
-        ----------
-        features : array (n, n_features), float32
-        labels : array (n,), int64
-            Taxa, counted from 0; each has at least one row.
-        importance : array (n_features,), float32, optional
-            How many times more lightly the weights of a feature are penalised, as a factor
-            on the standardised feature.
-        class_weight : "balanced", optional
-            Rows of rare taxa count for more, so that each taxon has the same share.
-        inverse_penalty : float
-            Larger lets the head follow its learning set more closely.
+    def fit(cls, lesson: Lesson) -> Self:
+        """Fit the head; the same lesson gives the same head.
 
         References
         ----------
@@ -67,15 +49,12 @@ class LinearHead:
         """
         from sklearn.linear_model import LogisticRegression
 
-        mean = features.mean(axis=0, dtype=np.float64)
-        spread = features.std(axis=0, dtype=np.float64)
-        scale = np.where(spread > 1e-6, spread, 1.0) / (1.0 if importance is None else importance)
-        regression = LogisticRegression(
-            C=inverse_penalty, class_weight=class_weight, max_iter=MAX_ITERATIONS
-        )
-        regression.fit((features - mean) / scale, labels)
+        mean, scale = lesson.spread()
+        regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_ITERATIONS)
+        rows = (lesson.features - mean) / scale
+        regression.fit(rows, lesson.labels, sample_weight=lesson.row_weights)
         weight, bias = _one_column_a_taxon(regression.coef_, regression.intercept_)
-        return cls(*(a.astype(np.float32) for a in (mean, scale, weight, bias)))
+        return cls(mean, scale, weight.astype(np.float32), bias.astype(np.float32))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
@@ -83,7 +62,12 @@ class LinearHead:
         return cls(*(np.asarray(arrays[k], np.float32) for k in cls.__slots__))
 
     @property
-    def arrays(self) -> dict[str, Float32Array]:
+    def settings(self) -> dict[str, Any]:
+        """What a card tells of the fit."""
+        return {"inverse_penalty": INVERSE_PENALTY}
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
         """All that the head is, by name."""
         return {name: getattr(self, name) for name in self.__slots__}
 
@@ -96,9 +80,21 @@ class LinearHead:
 
     def predict_proba(self, features: Float32Array) -> Float32Array:
         """Score each row for each taxon: (n, n_taxa), float32, each row adds up to 1."""
-        logits = ((features - self.mean) / self.scale) @ self.weight + self.bias
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+        return softmax(((features - self.mean) / self.scale) @ self.weight + self.bias)
+
+    def layers(self) -> nn.Sequential:
+        """Give what follows on the standardised features as layers of torch, to learn on."""
+        from torch import nn
+
+        from seston.learn.heads.layers import linear
+
+        return nn.Sequential(linear(self.weight, self.bias))
+
+    def with_layers(self, layers: nn.Sequential) -> Self:
+        """Give the head that the layers have become."""
+        from seston.learn.heads.layers import arrays_of
+
+        return type(self)(self.mean, self.scale, *arrays_of(layers[0]))
 
 
 def _one_column_a_taxon(

@@ -1,0 +1,193 @@
+"""One door to learning sets: folders, tables, EcoTaxa's bundles, and the labels of campaigns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from seston.errors import InputError, StoreError
+from seston.features import FEATURES
+from seston.learn.collect import collect
+from seston.learn.examples import (
+    NOT_VALIDATED,
+    UNLABELLED,
+    WITHOUT_PICTURE,
+    Example,
+    LeftOut,
+)
+from seston.learn.learning_set import LearningSet
+from seston.learn.preprocess import Polarity
+from seston.learn.sources import read_learning_set
+from seston.learn.tables import is_table
+from seston.readers.ecotaxa_labels import is_ecotaxa, read_sorted
+from seston.store import check_whole, open_group, read_column, read_vignettes
+from seston.store.arrays import ROWS_PER_CHUNK
+from seston.store.objects import read_labels
+from seston.taxonomy import Taxonomy, read_taxonomy
+
+#: Of EcoTaxa's words, those that a person stands for.
+VALIDATED = ("validated",)
+_OBJECTS = "objects.zarr"
+
+
+def open_learning_set(
+    path: Path,
+    *,
+    taxonomy: Path | Taxonomy | None = None,
+    polarity: Polarity = "auto",
+    crop_bottom: int | Literal["auto"] = "auto",
+    images: Path | None = None,
+    statuses: Collection[str] = VALIDATED,
+) -> LearningSet:
+    """Open a learning set, whatever it is.
+
+    Parameters
+    ----------
+    path : Path
+        A folder with a folder of pictures for each class (`seston.learn.folders`); a CSV or TSV
+        of pictures (`seston.learn.tables`); a bundle of EcoTaxa, folder or zip; or the results of
+        a campaign: its folder, or ``objects.zarr`` in it, whose validated objects count.
+    taxonomy : Path or Taxonomy, optional
+        Table of taxa, see `seston.taxonomy.read_taxonomy`; without it each label is a taxon.
+    polarity : {"auto", "dark", "bright"}
+        Of objects in pictures, where the source does not tell it; ``auto``: as the borders of the
+        majority have it. EcoTaxa's pictures and those of campaigns are known.
+    crop_bottom : int or "auto"
+        Lines cut off below each picture; ``auto``: EcoTaxa's footer, where there is one.
+    images : Path, optional
+        Folder from which the paths of a table are meant; that of the table by default.
+    statuses : collection of str
+        Which of EcoTaxa's rows count: validated, predicted, dubious.
+
+    Returns
+    -------
+    LearningSet
+        In groups where the source tells them: samples of EcoTaxa, frames of a campaign, `group`
+        of a table.
+
+    Raises
+    ------
+    InputError
+        It is none of these, is damaged, or has fewer than two taxa.
+    StoreError
+        The objects of a campaign are damaged.
+    ConfigError
+        The table of taxa is wrong.
+    """
+    path = Path(path)
+    known = taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
+    objects = _objects_of(path)
+    if objects is None and not _is_ecotaxa(path):
+        return read_learning_set(
+            path, taxonomy=known, polarity=polarity, crop_bottom=crop_bottom, images=images
+        )
+    left_out = LeftOut()
+    if objects is not None:
+        return collect(
+            objects.parent, _of_objects(objects, left_out), left_out, taxonomy=known, crop_bottom=0
+        )
+    examples = _of_ecotaxa(path, statuses, left_out)
+    return collect(path, examples, left_out, taxonomy=known, crop_bottom=crop_bottom)
+
+
+def _is_ecotaxa(path: Path) -> bool:
+    if path.is_file() and is_table(path):
+        return False
+    return path.suffix.lower() == ".zip" or is_ecotaxa(path)
+
+
+# ---------------------------------------------------------------------------------------- EcoTaxa
+def _of_ecotaxa(path: Path, statuses: Collection[str], left_out: LeftOut) -> Iterator[Example]:
+    others: Counter[str] = Counter()
+    for found in read_sorted(path, statuses, others):
+        vignette = found.vignette
+        if vignette.pixels is None:
+            left_out.reasons[WITHOUT_PICTURE] += 1
+            continue
+        known = np.isfinite(found.pixel_mm)
+        yield Example(
+            vignette.label, vignette.pixels, vignette.source_id, found.sample,
+            pixel_size_mm=(found.pixel_mm, found.pixel_mm) if known else None,
+            bright=False, measured=vignette.measured if known else {},
+        )  # fmt: skip
+    for word, reason in (("", UNLABELLED), ("other", NOT_VALIDATED)):
+        n = sum(k for status, k in others.items() if bool(status) == bool(word))
+        if n:
+            left_out.reasons[reason] += n
+
+
+# ------------------------------------------------------------------------------------- a campaign
+def _objects_of(path: Path) -> Path | None:
+    """Give the objects dataset that a path is or holds."""
+    for one in (path, path / _OBJECTS):
+        if one.suffix == ".zarr" and (one / "zarr.json").exists():
+            return one
+    if path.suffix == ".zarr":
+        raise InputError(
+            "is no objects dataset", where=path, cure="Give objects.zarr of a campaign's results."
+        )
+    return None
+
+
+def _of_objects(path: Path, left_out: LeftOut) -> Iterator[Example]:
+    group = open_group(path)
+    check_whole(path)
+    if "validated_taxon" not in group or "taxon" not in group:
+        raise StoreError(
+            "has no taxa that somebody validated",
+            where=path,
+            cure="Give the objects.zarr that the gather stage wrote, of objects with labels.",
+        )
+    taxa, names = read_labels(group, "taxon"), _features(group)
+    frames = _Frames(group)
+    validated = read_column(group, "validated_taxon")
+    for start in np.unique(np.flatnonzero(validated >= 0) // ROWS_PER_CHUNK) * ROWS_PER_CHUNK:
+        rows = slice(int(start), min(int(start) + ROWS_PER_CHUNK, len(validated)))
+        yield from _of_range(group, rows, validated[rows], taxa, names, frames, left_out)
+    unlooked = int(np.count_nonzero(validated < 0))
+    if unlooked:
+        left_out.reasons[NOT_VALIDATED] += unlooked
+
+
+class _Frames:
+    """Name and pixel size of each frame."""
+
+    def __init__(self, group: zarr.Group) -> None:
+        self.name = read_column(group, "frame_id").astype(object)
+        sides = [read_column(group, f"frame_pixel_{side}") for side in ("height", "width")]
+        self.pixel_mm: NDArray[np.float64] = np.stack(sides, axis=1)
+
+
+def _features(group: zarr.Group) -> list[str]:
+    return [name for name in read_labels(group, "feature") if name in FEATURES]
+
+
+def _of_range(
+    group: zarr.Group,
+    rows: slice,
+    validated: NDArray[np.int16],
+    taxa: list[str],
+    names: list[str],
+    frames: _Frames,
+    left_out: LeftOut,
+) -> Iterator[Example]:
+    frame = read_column(group, "frame", rows)
+    ids = read_column(group, "object_id", rows)
+    features = read_column(group, "features", rows).astype(float)
+    vignettes = read_vignettes(group, rows)
+    for i in np.flatnonzero(validated >= 0):
+        if not vignettes[i].size:
+            left_out.reasons[WITHOUT_PICTURE] += 1
+            continue
+        height, width = frames.pixel_mm[frame[i]].tolist()
+        yield Example(
+            taxa[validated[i]], vignettes[i], f"object {ids[i]}", str(frames.name[frame[i]]),
+            pixel_size_mm=(height, width) if height > 0 and width > 0 else None,
+            bright=False, measured=dict(zip(names, features[i].tolist(), strict=True)),
+        )  # fmt: skip
