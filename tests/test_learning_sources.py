@@ -23,7 +23,8 @@ from seston.store import open_group
 HEADER = [
     "object_id", "img_file_name", "object_lat", "object_lon", "object_date", "object_time",
     "object_depth_min", "object_depth_max", "object_area", "object_width", "object_height",
-    "object_annotation_category", "object_annotation_status", "sample_id", "sample_tot_vol",
+    "object_annotation_category", "object_annotation_status", "object_annotation_hierarchy",
+    "sample_id", "sample_tot_vol",
     "acq_id", "acq_sub_part", "process_particle_pixel_size_mm",
 ]  # fmt: skip
 #: taxon, status, sample
@@ -32,6 +33,8 @@ ROWS = [
     ("bar", "validated", "haul 1"), ("bar", "validated", "haul 2"),
     ("cross", "predicted", "haul 1"), ("", "", "haul 2"),
 ]  # fmt: skip
+
+ABOVE = {"disc": "living>Chromista>disc", "bar": "not-living>detritus > bar"}
 
 
 def write_bundle(path: Path, *, footer: bool = False) -> Path:
@@ -47,7 +50,8 @@ def write_bundle(path: Path, *, footer: bool = False) -> Path:
             height, width = picture.shape
             lines.append([
                 f"o{i}", f"pictures/{i}.png", "43.5", "7.3", "20210615", "1200", "0", "100",
-                "100", str(width), str(height), taxon, status, sample, "50", sample, "4", "0.0106",
+                "100", str(width), str(height), taxon, status,
+                ABOVE.get(taxon, ""), sample, "50", sample, "4", "0.0106",
             ])  # fmt: skip
         table = "\n".join("\t".join(line) for line in lines) + "\n"
         archive.writestr("ecotaxa_net.tsv", table)
@@ -78,6 +82,13 @@ def test_a_bundle_gives_its_validated_objects_in_groups_of_its_samples(bundle: P
     np.testing.assert_allclose(area, 100 * 0.0106**2, rtol=1e-6)
     expected = draw("disc", np.random.default_rng(5), 24)
     np.testing.assert_array_equal(found.vignettes[0], expected)
+
+
+def test_a_hierarchy_tells_lineage_and_what_does_not_live(bundle: Path) -> None:
+    found = open_learning_set(bundle).taxonomy
+    assert found["disc"].lineage == ("living", "Chromista")
+    assert found["bar"].lineage == ("not-living", "detritus")
+    assert (found["disc"].plankton, found["bar"].plankton) == (True, False)
 
 
 def test_predicted_objects_can_be_had_too(bundle: Path) -> None:

@@ -366,7 +366,9 @@ class Config(Strict):
         None, description="absent: objects are found and measured, not named"
     )
     taxonomy: Path | None = Field(
-        None, description="CSV: label, name, aphia_id, plankton, carbon_mg_mm3; by model label"
+        None,
+        description="CSV by label: name, aphia_id, plankton, carbon_mg_mm3, lineage, group; see "
+        "docs/learning-sets.md",
     )
     profiles: Profiles = Profiles()
     particles: Particles = Particles()

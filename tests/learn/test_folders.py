@@ -12,7 +12,7 @@ from drawings import draw, write_learning_set
 
 from seston.errors import InputError
 from seston.learn.parts import TEST, TRAIN, VALIDATION
-from seston.learn.sources import read_learning_set
+from seston.learn.sources import polarity_of, read_learning_set
 from seston.taxonomy import Taxon, read_taxonomy
 
 
@@ -110,3 +110,12 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="no table of pictures"):
         read_learning_set(tmp_path / "x.csv")
+
+
+def test_unsorted_pictures_tell_their_polarity_too(folder: Path) -> None:
+    paths = sorted(folder.glob("*/*.png"))
+    assert polarity_of(paths) == "dark"
+    for path in paths[:9]:
+        cv2.imwrite(str(path), 255 - cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+    assert polarity_of(paths) == "bright"
+    assert polarity_of([]) == polarity_of([folder / "none.png"]) == "dark"

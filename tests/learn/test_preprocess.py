@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,10 +91,12 @@ def with_footer(
     out = np.full((height + lines, max(width, bar + 10)), ground, np.uint8)
     out[:height, :width] = picture
     bottom = height + lines
-    out[bottom - 4, 9 : 9 + bar + 1] = ink
-    out[bottom - 6 : bottom - 4, [9, 9 + bar]] = ink
-    out[bottom - 16 : bottom - 8, 10:24:2] = ink  # the text
-    return out
+    shown = PIL.Image.fromarray(out)
+    pen = PIL.ImageDraw.Draw(shown)
+    ends = (9, bottom - 4), (9 + bar, bottom - 4)
+    pen.line([(x, y + 2) for x, y in ends[:1]] + [*ends] + [(x, y + 2) for x, y in ends[1:]], ink)
+    pen.text((10, bottom - 16), "2 mm", fill=ink)
+    return np.asarray(shown)
 
 
 @pytest.mark.parametrize("ground", [254, 0])

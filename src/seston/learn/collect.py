@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +25,11 @@ from seston.taxonomy import Taxon, Taxonomy
 
 log = logging.getLogger(__name__)
 
+#: Some invariants of tiny objects leave the range of float32; what learns needs their order only.
+LARGEST: Final = 1e30
 #: A set of which more than this share looks turned is told of.
 _FEW_TURNED: Final = 0.02
+_NOTHING: Final = np.empty(0, np.float32)
 
 
 def collect(
@@ -85,10 +87,11 @@ class _Draft:
         self._taxonomy, self._crop_bottom, self._left_out = taxonomy, crop_bottom, left_out
         self._vignettes = RaggedDraft()
         self._borders: list[int] = []
-        self._labels: dict[str, str] = {}
+        self._first: dict[str, tuple[tuple[str, ...], bool]] = {}
         self.names: list[str] = []
         self._rows: list[tuple[str, str, int, tuple[float, float] | None, bool | None]] = []
-        self._measured: list[Mapping[str, float]] = []
+        self._features: tuple[str, ...] | None = None
+        self._measured: list[NDArray[np.float32]] = []
 
     def add(self, example: Example) -> None:
         """Add an example, or say why not."""
@@ -102,11 +105,21 @@ class _Draft:
             return
         self._vignettes.append(vignette)
         self._borders.append(preprocess.border_median(vignette))
-        self._labels.setdefault(name, example.label)
+        above = example.lineage or tuple(example.label.split(LEVEL)[:-1])
+        self._first.setdefault(name, (above, example.plankton))
         self.names.append(name)
         told = (example.origin, example.group, example.part)
         self._rows.append((*told, example.pixel_size_mm, example.bright))
-        self._measured.append(example.measured)
+        self._measured.append(self._values(example.measured))
+
+    def _values(self, measured: Mapping[str, float]) -> NDArray[np.float32]:
+        """Give the features that the first example has: others are not told of every vignette."""
+        if self._features is None:
+            self._features = tuple(measured)
+        if not self._features:
+            return _NOTHING
+        values = [measured.get(name, np.nan) for name in self._features]
+        return np.clip(values, -LARGEST, LARGEST).astype(np.float32)
 
     def _cropped(self, vignette: NDArray[np.uint8]) -> NDArray[np.uint8]:
         auto = self._crop_bottom == "auto"
@@ -125,7 +138,7 @@ class _Draft:
             np.subtract(255, vignettes[i], out=vignettes[i])
         pixel_sizes = _all_or_none(sizes)
         given = np.array(parts, np.uint8) if set(parts) != {UNTOLD} else None
-        names, measured = _table(self._measured)
+        names, measured = _told_of_all(self._features or (), self._measured)
         digests = digests_of(vignettes)
         return LearningSet(
             name=source.name,
@@ -147,11 +160,12 @@ class _Draft:
         )
 
     def _taxon(self, name: str) -> Taxon:
-        found = self._taxonomy.taxon(name)
-        above = tuple(self._labels[name].split(LEVEL)[:-1])
-        if found.lineage or not above:
+        """Give what the table of taxa tells; of a taxon that it has not, what the source tells."""
+        found, (above, plankton) = self._taxonomy.taxon(name), self._first[name]
+        if found.lineage:
             return found
-        return Taxon(name, found.aphia_id, above, found.plankton, found.group)
+        lives = plankton if found == Taxon(name) else found.plankton
+        return Taxon(name, found.aphia_id, above, lives, found.group)
 
 
 def _turned(
@@ -183,18 +197,15 @@ def _all_or_none(
     return np.array(told, np.float64) if len(told) == len(sizes) else None
 
 
-def _table(
-    measured: Sequence[Mapping[str, float]],
+def _told_of_all(
+    names: tuple[str, ...], measured: Sequence[NDArray[np.float32]]
 ) -> tuple[tuple[str, ...], NDArray[np.float32] | None]:
     """Give the features that are told of every vignette."""
-    counts = Counter(name for one in measured for name in one)
-    names = tuple(name for name, n in counts.items() if n == len(measured))
-    if not names:
+    values = np.array(measured, np.float32)
+    kept = np.flatnonzero(np.isfinite(values).all(axis=0))
+    if not len(kept):
         return (), None
-    values = np.array([[one[name] for name in names] for one in measured], np.float32)
-    whole = np.isfinite(values).all(axis=0)
-    kept = tuple(name for name, good in zip(names, whole, strict=True) if good)
-    return kept, (values[:, whole] if kept else None)
+    return tuple(names[i] for i in kept), values[:, kept]
 
 
 def digests_of(vignettes: Sequence[NDArray[np.uint8]]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +22,12 @@ MOST_BYTES: Final = 1 << 27
 MOST_PIXELS: Final = 1 << 26
 #: Files of a task of a thread (one alone takes less time than its task), and tasks ahead.
 _AT_ONCE, _AHEAD = 32, 8
-_DAMAGE: Final = (OSError, ValueError, SyntaxError, MemoryError, OverflowError, cv2.error)
+#: What libraries raise on files that are cut or damaged.
+_DAMAGE: Final = (OSError, ValueError, SyntaxError, KeyError, IndexError, TypeError, struct.error,
+                  EOFError, OverflowError, MemoryError, ZeroDivisionError, RuntimeError,
+                  AssertionError, AttributeError, cv2.error)  # fmt: skip
+#: Other formats of Pillow's are no vignettes.
+_FORMATS: Final = ("PNG", "JPEG", "BMP", "TIFF")
 
 T = TypeVar("T")
 
@@ -52,7 +58,7 @@ def _is_small(content: bytes) -> bool:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
             return 0 < picture.width * picture.height <= MOST_PIXELS
     except (UnidentifiedImageError, Image.DecompressionBombError):
         return False

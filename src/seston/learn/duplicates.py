@@ -79,7 +79,7 @@ def _tell(learning_set: LearningSet, found: Duplicates) -> None:
     if found.conflicts:
         first = found.conflicts[0]
         log.warning(
-            "%s: %d pictures stand in more than one taxon, such as %s (see %s)",
+            "%s: %d pictures stand in more than one taxon, such as %s (%s lists them)",
             learning_set.name, len(found.conflicts),
             " and ".join(sorted({learning_set.taxa[learning_set.labels[i]] for i in first})),
             CONFLICTS,

@@ -47,6 +47,10 @@ class Example:
         Whether objects are brighter than the background; None where the border tells it.
     measured : mapping of float
         Features that the source tells, by the names and in the units of `seston.features`.
+    lineage : tuple of str
+        What the label belongs to, from the root, where the source tells it.
+    plankton : bool
+        False where the source says that the label is nothing that lives.
     """
 
     label: str
@@ -57,6 +61,8 @@ class Example:
     pixel_size_mm: tuple[float, float] | None = None
     bright: bool | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
+    lineage: tuple[str, ...] = ()
+    plankton: bool = True
 
 
 @dataclass(slots=True)

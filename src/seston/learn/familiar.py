@@ -7,7 +7,7 @@ A classifier is sure of its names far from everything that it ever saw: its scor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -55,12 +55,12 @@ class Familiar:
         scale = np.where(spread > SMALLEST, spread, 1.0)
         points = (features - mean) / scale
         means = np.stack([points[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
-        found = cls(*(a.astype(np.float32) for a in (mean, scale, _unit(means))),
-                    np.full(STEPS, np.inf, np.float32))  # fmt: skip
+        known = (a.astype(np.float32) for a in (mean, scale, _unit(means)))
+        found = cls(*known, usual=np.full(STEPS, np.inf, np.float32))
         if not len(others):
             return found
         usual = np.quantile(found.distance(others), np.linspace(0, 1, STEPS), method="higher")
-        return cls(found.mean, found.scale, found.prototypes, usual.astype(np.float32))
+        return replace(found, usual=usual.astype(np.float32))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:

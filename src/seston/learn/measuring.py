@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from seston import image
 from seston.config import Segmentation
-from seston.features import FEATURES, SETS
+from seston.features import SETS
 from seston.frame import Vignette
+from seston.learn.collect import LARGEST
 from seston.learn.learning_set import LearningSet
 
 UInt8Array = NDArray[np.uint8]
@@ -59,8 +61,6 @@ def measure(
         There is no such feature.
     """
     out = np.empty((len(vignettes), len(names)), np.float32)
-    for name in names:
-        FEATURES[name]
     pairs, of = np.unique(np.round(sizes, 12), axis=0, return_inverse=True)
     for number, (height, width) in enumerate(pairs.tolist()):
         rows = np.flatnonzero(of.reshape(-1) == number)
@@ -71,14 +71,13 @@ def measure(
 def _measure(
     vignettes: Sequence[UInt8Array], height: float, width: float, names: Sequence[str]
 ) -> Float32Array:
-    whole = [Vignette(0, 0, *v.shape, pixels=v) for v in vignettes]
+    whole = [Vignette(0, 0, v.shape[0], v.shape[1], v) for v in vignettes]
     found = _features(whole, height, width, names)
     empty = np.flatnonzero(np.isnan(found).all(axis=1))
     if len(empty):
-        shown = [vignettes[i] for i in empty]
-        masked = [Vignette(0, 0, *v.shape, v, np.ones(v.shape, bool)) for v in shown]
+        masked = [replace(whole[i], mask=np.ones(vignettes[i].shape, bool)) for i in empty.tolist()]
         found[empty] = _features(masked, height, width, names)
-    return np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.nan_to_num(found, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
 
 
 def _features(

@@ -122,8 +122,8 @@ def footer_lines(vignette: UInt8Array) -> int:
     -----
     EcoTaxa (``VignetteMaker`` of its server) puts 31 lines of one level below the picture: 254
     under a turned one, 0 under a raw one. In the fourth line from below, from the tenth column on,
-    is the bar, in the colour of the text. A footer of another height is cut by `crop_bottom` of
-    `seston.stages.learning_set.open_learning_set`.
+    is the bar, in the colour of the text, with a tick at each end that reaches two lines down. A
+    footer of another height is cut by `crop_bottom` of `open_learning_set`.
     """
     if vignette.shape[0] <= FOOTER or vignette.shape[1] < _BAR_LEFT + _SHORTEST_BAR:
         return 0
@@ -131,7 +131,7 @@ def footer_lines(vignette: UInt8Array) -> int:
         return 0  # most pictures have none: this is known at once
     footer = vignette[-FOOTER:].astype(np.int16)
     ground = int(np.median(footer[-3:]))
-    plain = np.concatenate((footer[:_BLANK_ABOVE].ravel(), footer[-2:].ravel()))
+    plain = np.concatenate((footer[:_BLANK_ABOVE].ravel(), footer[-1]))
     bar = np.abs(footer[-_BAR_UP] - ground) >= _FAR
     drawn = bar[_BAR_LEFT : _BAR_LEFT + _SHORTEST_BAR].all() and not bar[: _BAR_LEFT - 1].any()
     return FOOTER if drawn and (np.abs(plain - ground) <= _NEAR).all() else 0

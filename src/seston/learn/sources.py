@@ -5,17 +5,22 @@ EcoTaxa's bundles and the objects of campaigns are opened by `seston.stages.lear
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from seston.errors import InputError
 from seston.learn.collect import collect
+from seston.learn.decode import read_pictures
 from seston.learn.examples import LeftOut
 from seston.learn.folders import read_folder
 from seston.learn.learning_set import LearningSet
-from seston.learn.preprocess import Polarity
+from seston.learn.preprocess import Polarity, are_bright, border_median
 from seston.learn.tables import is_table, read_table
 from seston.taxonomy import Taxonomy
+
+#: Pictures whose borders are looked at.
+_ENOUGH: Final = 256
 
 
 def read_learning_set(
@@ -53,3 +58,21 @@ def read_learning_set(
     return collect(
         path, reading, left_out, taxonomy=taxonomy, polarity=polarity, crop_bottom=crop_bottom
     )
+
+
+def polarity_of(paths: Sequence[Path]) -> Literal["dark", "bright"]:
+    """Say how the objects of some pictures are, by the borders of up to 256 of them.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Pictures that nobody sorted, as a learning set's: of one kind.
+
+    Returns
+    -------
+    str
+        ``dark`` where none can be read.
+    """
+    some = paths[:: max(1, len(paths) // _ENOUGH)]
+    found = [v for _, v in read_pictures((path, None) for path in some) if v is not None]
+    return "bright" if are_bright([border_median(v) for v in found]) else "dark"

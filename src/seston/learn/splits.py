@@ -122,7 +122,7 @@ def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 # ------------------------------------------------------------------------------------------- units
 def units_of(digests: Sequence[str], groups: Sequence[str] | None) -> NDArray[np.int64]:
-    """Number what must not be parted: what groups and equal pictures link.
+    """Give one number to what must not be parted: what groups and equal pictures link.
 
     Parameters
     ----------

@@ -201,7 +201,7 @@ def _bright(table: pd.DataFrame, path: Path) -> list[bool | None]:
 
 
 def _measured(table: pd.DataFrame) -> list[dict[str, float]]:
-    names = [name for name in table if name in FEATURES]
+    names = [str(name) for name in table if name in FEATURES]
     if not names:
         return [{}] * len(table)
     values = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(float)

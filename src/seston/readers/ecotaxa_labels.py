@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from seston.readers.ecotaxa import EcoTaxa, read_sheets
 from seston.readers.ecotaxa_cells import status
 from seston.readers.ecotaxa_sheet import Sheet
 from seston.readers.ecotaxa_vignettes import read_frames
+
+#: Frames whose rows are looked up together; their pictures are read one by one.
+_FRAMES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +33,15 @@ class Sorted:
         Empty where the table names none.
     pixel_mm : float
         Size of a pixel, NaN where the table does not tell it.
+    lineage : tuple of str
+        Categories of EcoTaxa from the root ("living" or "not-living") to its own; empty where the
+        table does not tell them.
     """
 
     vignette: Vignette
     sample: str
     pixel_mm: float
+    lineage: tuple[str, ...] = ()
 
 
 def is_ecotaxa(path: Path) -> bool:
@@ -79,8 +87,17 @@ def _choose(sheet: Sheet, statuses: Collection[str]) -> tuple[Sheet, Counter[str
 
 def _of_sheet(shelf: Shelf, sheet: Sheet) -> Iterator[Sorted]:
     frames = sheet.frames
-    for number in np.flatnonzero(np.diff(sheet.starts)).tolist():
-        sample = str(frames["sample_id"].iloc[number])
-        pixel = float(frames["pixel_mm"].iloc[number])
-        for vignettes in read_frames(shelf, sheet, [number], np.nan):
-            yield from (Sorted(vignette, sample, pixel) for vignette in vignettes)
+    held = np.flatnonzero(np.diff(sheet.starts)).tolist()
+    for few in (held[i : i + _FRAMES] for i in range(0, len(held), _FRAMES)):
+        samples = frames["sample_id"].iloc[few].astype(str)
+        every = zip(few, samples, frames["pixel_mm"].iloc[few], strict=True)
+        read = read_frames(shelf, sheet, few, np.nan)
+        for (number, sample, pixel), found in zip(every, read, strict=True):
+            rows = sheet.objects["above"].iloc[sheet.starts[number] : sheet.starts[number + 1]]
+            for vignette, above in zip(found, rows, strict=True):
+                yield Sorted(vignette, sample, float(pixel), _levels(str(above)))
+
+
+@lru_cache(maxsize=4096)
+def _levels(hierarchy: str) -> tuple[str, ...]:
+    return tuple(level.strip() for level in hierarchy.split(">") if level.strip())

@@ -66,7 +66,8 @@ class Sheet:
     folder : str
         Where the table lies, from which the names of its pictures are meant.
     objects : DataFrame
-        A row for each object: frame, top, left, tall, wide, object_id, image, label, status and the
+        A row for each object: frame, top, left, tall, wide, object_id, image, label, status, above
+        (the category's hierarchy) and the
         columns of numbers; ordered by frame.
     starts : array (frame + 1)
         First row of each frame.
@@ -166,7 +167,7 @@ def _object_table(rows: pd.DataFrame, number: NDArray[np.int64]) -> pd.DataFrame
     kept = [name for name in rows if name not in SHARED]
     objects = rows[kept].copy()
     objects["frame"] = number
-    for name, column in (("label", "category"), ("status", "status")):
+    for name, column in (("label", "category"), ("status", "status"), ("above", "hierarchy")):
         told = rows.get(f"object_annotation_{column}")
         text = pd.Categorical([""] * len(rows)) if told is None else told
         objects[name] = text

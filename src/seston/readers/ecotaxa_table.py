@@ -39,7 +39,8 @@ _TAB, _NEWLINE, _QUOTE = 9, 10, 34
 #: Columns of names and numbers that many rows share: kept once.
 SHARED = (
     "sample_id", "acq_id", "acq_instrument", "object_annotation_category",
-    "object_annotation_status", "object_lat", "object_lon", "object_date", "object_time",
+    "object_annotation_status", "object_annotation_hierarchy", "object_lat", "object_lon",
+    "object_date", "object_time",
     "sample_tot_vol", "acq_sub_part", "sample_total_volume", "sample_concentrated_sample_volume",
     "sample_dilution_factor", "acq_imaged_volume", "acq_minimum_mesh", "acq_maximum_mesh",
     "acq_local_datetime", "process_datetime", "process_particle_pixel_size_mm", "acq_pixel",
