@@ -55,8 +55,12 @@ class Familiar:
         scale = np.where(spread > SMALLEST, spread, 1.0)
         points = (features - mean) / scale
         means = np.stack([points[labels == k].mean(axis=0) for k in range(labels.max() + 1)])
-        known = (a.astype(np.float32) for a in (mean, scale, _unit(means)))
-        found = cls(*known, usual=np.full(STEPS, np.inf, np.float32))
+        found = cls(
+            mean=mean.astype(np.float32),
+            scale=scale.astype(np.float32),
+            prototypes=_unit(means).astype(np.float32),
+            usual=np.full(STEPS, np.inf, np.float32),
+        )
         if not len(others):
             return found
         usual = np.quantile(found.distance(others), np.linspace(0, 1, STEPS), method="higher")

@@ -119,11 +119,11 @@ class Detection:
     rounds: int
 
 
-Score = Callable[[Int64Array, Int64Array, Int64Array], NDArray[Any]]
+Measure = Callable[[Int64Array, Int64Array, Int64Array], NDArray[Any]]
 
 
 def leave_classes_out(
-    score: Score,
+    measure: Measure,
     labels: ArrayLike,
     parts: ArrayLike,
     *,
@@ -134,15 +134,16 @@ def leave_classes_out(
 ) -> Detection:
     """Measure what is found of taxa that a model has never seen.
 
-    In each round a fifth of the taxa is left out; a model of the others is fitted, its limit is
+    In each round a fifth of the taxa is left out; a model of the others is fitted, limits are
     chosen on validation vignettes of the others, and then all vignettes of the left-out taxa are
-    scored.
+    looked at.
 
     Parameters
     ----------
-    score : callable
-        Given rows to learn from, their taxa counted from 0 without gaps, and rows to score, gives
-        their scores (n, n_known). Any measure in place of scores does as well, if it is (n, 1).
+    measure : callable
+        Given rows to learn from, their taxa counted from 0 without gaps, and rows to look at,
+        gives measures (n, m) that are larger where a row is stranger. A row is called unknown
+        where any of them is above its limit, and each may raise its share of the false alarms.
     labels, parts : array (n,), integer
         Taxa, and the split.
     false_alarm : float
@@ -159,7 +160,7 @@ def leave_classes_out(
     part, rng = np.asarray(parts), np.random.default_rng(seed)
     leave = int(np.clip(round(share * len(taxa)), 1, max(1, len(taxa) - 2)))
     found = [
-        _round(score, own, part, rng.permutation(len(taxa))[:leave], false_alarm)
+        _round(measure, own, part, rng.permutation(len(taxa))[:leave], false_alarm)
         for _ in range(rounds)
     ]
     detected, alarms, area = np.mean(found, axis=0).tolist()
@@ -167,7 +168,11 @@ def leave_classes_out(
 
 
 def _round(
-    score: Score, labels: Int64Array, parts: NDArray[Any], left_out: Int64Array, false_alarm: float
+    measure: Measure,
+    labels: Int64Array,
+    parts: NDArray[Any],
+    left_out: Int64Array,
+    false_alarm: float,
 ) -> tuple[float, float, float]:
     strange = np.isin(labels, left_out)
     known = np.unique(labels[~strange])
@@ -175,14 +180,18 @@ def _round(
         np.flatnonzero((parts == part) & ~strange) for part in (TRAIN, VALIDATION, TEST)
     )
     rows = np.concatenate((validation, test, np.flatnonzero(strange)))
-    measured = _measure(score(train, np.searchsorted(known, labels[train]), rows))
-    chosen_on, familiar, new = np.split(measured, np.cumsum([len(validation), len(test)]))
-    above = np.quantile(chosen_on, 1 - false_alarm, method="higher")
-    return float((new > above).mean()), float((familiar > above).mean()), _area(new, familiar)
+    found = measure(train, np.searchsorted(known, labels[train]), rows).astype(np.float64)
+    scaled = _against_limits(found, found[: len(validation)], false_alarm)
+    _, familiar, new = np.split(scaled, np.cumsum([len(validation), len(test)]))
+    return float((new > 1).mean()), float((familiar > 1).mean()), _area(new, familiar)
 
 
-def _measure(given: NDArray[Any]) -> Float64Array:
-    return given[:, 0].astype(np.float64) if given.shape[1] == 1 else undecidedness(given)
+def _against_limits(found: Float64Array, usual: Float64Array, false_alarm: float) -> Float64Array:
+    """Give the largest of the measures of each row, each as 0 at its median and 1 at its limit."""
+    quantile = 1 - false_alarm / found.shape[1]
+    middle = np.median(usual, axis=0)
+    above = np.quantile(usual, quantile, axis=0, method="higher") - middle
+    return np.asarray(((found - middle) / np.maximum(above, 1e-12)).max(axis=1))
 
 
 def _area(higher: Float64Array, lower: Float64Array) -> float:
