@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from seston.learn.evaluation import Evaluation
 
 PAGE, FACTS = "evaluation.html", "evaluation.json"
+SHOWN = 8
+"""Taxa that the text names; the page and the JSON name all."""
 
 
 def evaluate(
@@ -68,7 +70,8 @@ def as_text(found: Evaluation) -> str:
     unusable = told["thresholds"]["unusable"]
     if unusable:
         target = told["thresholds"]["target"]
-        lines.append(f"Not usable for a precision of {target:g}: {', '.join(unusable)}")
+        few = ", ".join(unusable[:SHOWN]) + (", …" if len(unusable) > SHOWN else "")
+        lines.append(f"Not usable for a precision of {target:g}: {len(unusable)} taxa ({few})")
     lines += [
         f"No taxon of the model: {s.label} ({s.n}; {s.called_unknown:.0%} called unknown)"
         for s in found.strangers
