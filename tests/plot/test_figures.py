@@ -203,3 +203,22 @@ def test_every_figure_is_drawn_alike_each_time_and_leaves_the_style_alone(profil
         assert first.startswith(b"\x89PNG")
     assert b"<svg" in to_svg(once["spectrum"])
     assert dict(mpl.rcParams) == before
+
+
+def test_the_curves_of_a_training_tell_which_epoch_was_kept() -> None:
+    epochs = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "loss": [2.0, 1.0, 0.5],
+            "validation_loss": [1.5, 0.9, 1.1],
+            "validation_accuracy": [0.4, 0.7, 0.75],
+            "validation_balanced_accuracy": [0.3, 0.6, 0.7],
+        }
+    )
+    ax = plot.training(epochs)
+    learned, validation, kept = ax.get_lines()
+    np.testing.assert_array_equal(learned.get_ydata(), epochs["loss"])
+    np.testing.assert_array_equal(validation.get_ydata(), epochs["validation_loss"])
+    assert list(kept.get_xdata()) == [2, 2]
+    without = epochs.assign(**{name: np.nan for name in epochs.columns if "validation" in name})
+    assert len(plot.training(without).get_lines()) == 1

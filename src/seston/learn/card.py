@@ -25,16 +25,19 @@ class Card:
     taxa : tuple of str
         Names of the columns of its scores.
     backbone : dict
-        ``name`` in timm, ``weights`` and their ``sha256``, ``n_features``.
+        ``name`` in timm, ``weights`` it began with and their ``sha256``, ``n_features``, and
+        whether it was ``fine_tuned``. The name is None where only measured features are used.
     preprocessing : dict
         ``image_size`` (pixels), ``mean`` and ``std`` of the network's input, ``size_inputs``,
-        ``size_unit``, ``background``.
+        ``size_unit``, ``background``; ``inputs``: deep, measured or both, and which are
+        ``measured``.
     head : dict
         ``kind`` and the settings of its fit.
     training : dict
         ``learning_set``, its ``sha256``, ``seed``, ``pixel_size_mm``, numbers of pictures of each
         part by taxon, ``effective_prior`` (shares of the taxa as the fit weighed them),
-        ``skipped`` files, ``contradictions``.
+        ``skipped`` files, ``contradictions``; ``taxonomy``: aphia_id, lineage, plankton and group
+        of each taxon, where a table told them; ``epochs`` that were run, and the ``best_epoch``.
     metrics : dict
         What `seston.learn.appraise.appraise` gives: numbers on the test part with their intervals,
         ``per_class`` precision, recall, f1, support; ``confusion``, ``thresholds`` and more.

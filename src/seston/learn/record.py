@@ -15,7 +15,7 @@ import numpy as np
 from seston import config
 from seston.learn import preprocess
 from seston.learn.appraise import appraise
-from seston.learn.calibration import prior as prior_of_calibration
+from seston.learn.calibration import prior
 from seston.learn.card import Card
 from seston.learn.heads import effective_prior, taxon_weights
 from seston.learn.heads.prototypes import PrototypesHead
@@ -71,7 +71,7 @@ def card_of(
             "size_importance": SIZE_IMPORTANCE,
         },
         training=_training(pictures, settings, trained),
-        metrics=_metrics(pictures, settings.seed, trained),
+        metrics=_metrics(pictures, settings, trained),
         calibration=trained.calibration.facts(),
         versions={**{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
         weights_sha256=weights_sha256,
@@ -122,12 +122,28 @@ def _training(pictures: LearningSet, settings: config.Training, trained: Trained
         "seed": settings.seed,
         "pixel_size_mm": None if sizes is None else np.median(sizes, axis=0).tolist(),
         "effective_prior": _prior(pictures, settings, trained),
+        "taxonomy": _taxonomy(pictures),
         "learned_from": by_taxon(TRAIN),
         "validation": by_taxon(VALIDATION),
         "test": by_taxon(TEST),
         "skipped": len(pictures.skipped),
         "contradictions": len(pictures.contradictions),
         **_epochs(settings, trained.history),
+    }
+
+
+def _taxonomy(pictures: LearningSet) -> dict[str, dict[str, Any]]:
+    """Give what the table of taxa tells of each taxon; nothing where there was no table."""
+    known = ((taxon, pictures.taxonomy.get(taxon)) for taxon in pictures.taxa)
+    return {
+        taxon: {
+            "aphia_id": found.aphia_id,
+            "lineage": list(found.lineage),
+            "plankton": found.plankton,
+            "group": found.group,
+        }
+        for taxon, found in known
+        if found is not None
     }
 
 
@@ -145,21 +161,22 @@ def _epochs(settings: config.Training, history: Sequence[Epoch]) -> dict[str, An
 
 
 def _prior(pictures: LearningSet, settings: config.Training, trained: Trained) -> list[float]:
-    """Shares of the taxa that the scores answer to: a prototype is one a taxon, however many."""
-    if (fitted := prior_of_calibration(trained.calibration, trained.held_out)) is not None:
-        return fitted
+    """Give the shares of taxa that the scores answer to: a prototype is one, however many."""
     n = len(pictures.taxa)
+    if shifted := prior(trained.calibration, trained.held_out):
+        return shifted
     if isinstance(trained.head, PrototypesHead):
         return [1 / n] * n
     learned = pictures.labels[trained.parts == TRAIN]
     own = taxon_weights(learned, n, settings.class_weight_power)
-    prior: list[float] = effective_prior(learned, own).tolist()
-    return prior
+    shares: list[float] = effective_prior(learned, own).tolist()
+    return shares
 
 
-def _metrics(pictures: LearningSet, seed: int, trained: Trained) -> dict[str, Any]:
+def _metrics(pictures: LearningSet, settings: config.Training, trained: Trained) -> dict[str, Any]:
+    """Measure on what was held out; of plankton and groups only where somebody told of them."""
     known = [pictures.taxonomy.get(name, Taxon(name)) for name in pictures.taxa]
     kinds: dict[str, Any] = {}
-    if any(taxon != Taxon(taxon.name) for taxon in known):  # else nobody told of any
+    if any(taxon != Taxon(taxon.name) for taxon in known):
         kinds = {"plankton": [t.plankton for t in known], "groups": [t.group for t in known]}
-    return appraise(trained.held_out, pictures.taxa, far=trained.far, seed=seed, **kinds)
+    return appraise(trained.held_out, pictures.taxa, far=trained.far, seed=settings.seed, **kinds)

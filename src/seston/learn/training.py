@@ -23,13 +23,12 @@ from seston.learn.calibration import Calibration, calibrate
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
 from seston.learn.duplicates import CONFLICTS, duplicates
+from seston.learn.extractor import Extractor
 from seston.learn.familiar import Familiar
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.learning_set import LearningSet
-from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Joined, Measurer
-from seston.learn.model import Extractor
 from seston.learn.sources import read_learning_set
 from seston.learn.splits import TRAIN, VALIDATION, split, split_table
 from seston.learn.unknown import FALSE_ALARM, half
@@ -214,15 +213,14 @@ class _Trainer:
             return None, ""
         return backbones.pretrained(self._settings.backbone, self._settings.weights)
 
-    def _extractor(self, backbone: backbones.Backbone | None) -> AnyExtractor:
-        parts: list[AnyExtractor] = [Measurer(self._measured)] if self._measured else []
+    def _extractor(self, backbone: backbones.Backbone | None) -> Joined:
+        network = None
         if backbone is not None:
             settings = self._settings
-            side, most = settings.image_size, settings.batch_size
-            parts.insert(0, Extractor(backbone, side, self._device, most))
-        return Joined(tuple(parts))
+            network = Extractor(backbone, settings.image_size, self._device, settings.batch_size)
+        return Joined(network, Measurer(self._measured))
 
-    def _features(self, extractor: AnyExtractor, title: str) -> Float32Array:
+    def _features(self, extractor: Extractor | Joined, title: str) -> Float32Array:
         vignettes = self._pictures.vignettes
         sizes = preprocess.pixel_sizes(len(vignettes), self._pictures.pixel_sizes_mm)
         found = []

@@ -19,6 +19,7 @@ from seston import cluster
 from seston.campaign import Campaign
 from seston.errors import StoreError
 from seston.progress import progress
+from seston.stages.fractions import spoil_samples
 from seston.stages.naming import REASONS, Naming, naming_of
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
@@ -44,6 +45,8 @@ class Piece:
     frames: int
     named: bool
     labels: tuple[str, ...]
+    embedding: int
+    engine: str
 
 
 def gather(campaign: Campaign, client: Client) -> None:
@@ -63,11 +66,13 @@ def gather(campaign: Campaign, client: Client) -> None:
         _refuse_other_features(pieces)
         scores = [piece.scores for piece in pieces if piece.scores]
         naming = naming_of(campaign.config.classification, scores)
+        _refuse_other_embeddings(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
         frames = _frames(pieces)
         own = {n: frames[f"frame_{n}"].copy() for n in NAMES if _any_known(frames[f"frame_{n}"])}
         _position_frames(frames, positions, campaign)
+        spoil_samples(frames, campaign)
         objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
         finish = [
             partial(_finish_region, draft, positions, own, taxa, naming, *r)
@@ -75,7 +80,7 @@ def gather(campaign: Campaign, client: Client) -> None:
         ]
         counts = _run(client, f"position {campaign.name}", finish)
         title = f"{campaign.config.publication.title}: objects"
-        told = _dropped(pieces) | naming.told | _unnamed(naming, counts)
+        told = _engines(pieces) | _dropped(pieces) | naming.told | _unnamed(naming, counts)
         zarr.open_group(draft).attrs.update(attributes(campaign, title) | told)
         arrays.finish_store(draft)
 
@@ -84,7 +89,7 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
     folder = campaign.shard_folder(shard)
     group = open_group(folder / "objects.zarr")
     check_whole(folder / "objects.zarr")
-    scores = folder / "scores.zarr" if campaign.config.classification else None
+    scores = folder / "scores.zarr" if campaign.names_objects else None
     rows = objects.length(group, "object_id")
     if scores:
         check_whole(scores)
@@ -102,6 +107,8 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
         frames=objects.length(group, "frame_id"),
         named="source_id" in group,
         labels=tuple(map(str, group.attrs.get("source_labels", ()))),  # type: ignore[arg-type]
+        embedding=objects.width(open_group(scores), "embedding") if scores else 0,
+        engine=str(open_group(scores).attrs.get("engine", "")) if scores else "",
     )
 
 
@@ -133,13 +140,28 @@ def _refuse_other_features(pieces: list[Piece]) -> None:
             )
 
 
+def _refuse_other_embeddings(pieces: list[Piece]) -> None:
+    """Refuse shards of which some have an embedding and others none, or another."""
+    for piece in pieces:
+        if piece.embedding != pieces[0].embedding:
+            raise StoreError(
+                f"keeps {piece.embedding} numbers of an embedding, not the {pieces[0].embedding} "
+                f"of {pieces[0].scores}",
+                where=piece.scores,
+                cure="Shards were classified with different `classification.keep_embedding`: "
+                "delete their scores.zarr and run again.",
+            )
+
+
 def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
     group = zarr.open_group(draft, mode="w")
     rows = sum(piece.rows for piece in pieces)
     first = open_group(pieces[0].objects)
     widths = {"features": objects.length(first, "feature"), "scores": len(taxa)}
+    widths["embedding"] = pieces[0].embedding
     added = [*NAMES, "predicted_taxon", "validated_taxon"]
     added += ["scores"] if pieces[0].scores else []
+    added += ["embedding"] if pieces[0].embedding else []
     added += objects.SOURCE if any(piece.named for piece in pieces) else []
     for name in (*objects.SEGMENTED, *added):
         shape = (rows, widths[name]) if name in widths else (rows,)
@@ -170,7 +192,9 @@ def _sources(pieces: list[Piece]) -> dict[str, list[Source]]:
         for name in objects.SOURCE:
             found[name] = [Source(p.objects if p.named else None, p.rows) for p in pieces]
     if pieces[0].scores:
-        found["scores"] = [Source(p.scores, p.rows) for p in pieces if p.scores]
+        named = ["scores", "embedding"] if pieces[0].embedding else ["scores"]
+        for name in named:
+            found[name] = [Source(p.scores, p.rows) for p in pieces if p.scores]
     return found
 
 
@@ -284,6 +308,12 @@ def _with_missing_position(frames: dict[str, NDArray[Any]], campaign: Campaign) 
         if unknown.any():
             log.warning("%s: %d frames have %s", campaign.name, unknown.sum(), text)
     return problem
+
+
+def _engines(pieces: list[Piece]) -> dict[str, str]:
+    """Say what computed the scores: one engine, or where the shards' machines differ, each."""
+    found = sorted({piece.engine for piece in pieces if piece.engine})
+    return {"classification_engine": "; ".join(found)} if found else {}
 
 
 def _dropped(pieces: list[Piece]) -> dict[str, int]:
