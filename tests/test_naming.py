@@ -43,7 +43,8 @@ def write_model(folder: Path, record: HeldOut) -> Card:
     folder.mkdir()
     content = record.content()
     card = Card(
-        taxa=TAXA, backbone={}, preprocessing={}, head={}, training={}, metrics={}, versions={},
+        taxa=TAXA, backbone={}, preprocessing={}, head={},
+        training={"effective_prior": [1 / 3] * 3}, metrics={}, versions={},
         weights_sha256="", held_out_sha256=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     (folder / HELD_OUT).write_bytes(content)
