@@ -241,6 +241,19 @@ def test_objects_of_a_dataset_become_a_table(
     assert again.read_bytes() == (tmp_path / "scores.csv").read_bytes()
 
 
+def test_what_lies_too_far_from_all_that_was_learned_gets_no_scores(
+    campaign, model: Path, client: Client, tmp_path: Path
+) -> None:
+    # Objects of a tow are no drawings of discs, bars and crosses, however sure the scores are.
+    settings = chosen(model, unknown_false_alarm=0.4)
+    predict_objects(settings, campaign.objects, tmp_path / "scores.csv", client)
+    table = pd.read_csv(tmp_path / "scores.csv")
+    without = table[list(TAXA)].to_numpy().sum(axis=1) == 0
+    assert without.mean() > 0.9
+    assert table["taxon"].isna().to_numpy().tolist() == without.tolist()
+    assert (xr.open_zarr(campaign.objects)["scores"].sum("taxon") > 0.99).all()
+
+
 def test_shards_with_and_without_an_embedding_are_not_joined(
     campaign, client: Client, tmp_path: Path
 ) -> None:

@@ -84,7 +84,11 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     title = f"classify {campaign.name}/{shard.name}"
     # A model that looks at measured features alone has no network, and so nothing to keep.
     kept = int(card.backbone.get("n_features", 0)) if settings.keep_embedding else 0
-    attributes = {"model_hash": card.hash, "engine": engine.described}
+    attributes = {
+        "model_hash": card.hash,
+        "engine": engine.described,
+        "unknown_false_alarm": settings.unknown_false_alarm,
+    }
     with (
         new_scores(folder / "scores.zarr", list(card.taxa), attributes, kept) as writer,
         progress(title, total, "objects") as shown,
@@ -153,10 +157,15 @@ class Scorer:
         """Give scores (n, n_taxa) of the objects, and their embedding where it is kept.
 
         An object without a vignette has no score: 0 for all taxa, and an embedding of NaN.
+        Nor has one that lies too far from all that the model learned, where that is asked for.
         """
         settings = self._settings
         device = device_of(settings.gpus, cluster.worker_number())
         model = load_once(settings.model, settings.batch_size, self._engine, device)
+        if settings.unknown_false_alarm is not None:
+            from seston.learn.unknown import half
+
+            model = model.wary(half(settings.unknown_false_alarm))
         found = list(model.look_at_all(_parts(objects, start, stop)))
         seen = _seen(open_group(objects), slice(start, stop))
         scores = _spread([part.scores for part in found], seen, 0)
