@@ -27,7 +27,8 @@ simulate:
   campaigns: {tow: {preset: tiny, seed: 3}}
   learning_set: {per_class: 10, seed: 4}
 ingest: {files_per_shard: 2}
-classification: {model: results/model, learning_set: data/learning-set, training: {image_size: 64, fine_tune: false}}
+classification:
+  {model: results/model, learning_set: data/learning-set, training: {image_size: 64, fine_tune: false}}
 taxonomy: taxonomy.csv
 profiles: {bin_size_m: 5, min_amplitude_m: 5}
 publication: {title: A tiny tow, institution: seston}
