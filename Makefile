@@ -47,6 +47,7 @@ lint: $(STAMP) ## check style, types, import floors, spelling, workflow and cita
 	$(RUN) pytest -q tests/test_project.py -k citation
 	if [ -f Snakefile ]; then $(RUN) snakefmt --check Snakefile workflow; fi
 	if [ -f Snakefile ]; then $(RUN) snakemake --lint; fi
+	if [ -f workflow/benchmark.smk ]; then $(RUN) snakemake --lint -s workflow/benchmark.smk --config isiis=.; fi
 
 docs: $(DOCS_STAMP) ## build the guide into site/
 	$(RUN) mkdocs build --strict
@@ -60,11 +61,11 @@ clean: ## remove the environment, caches and built pages; results and data stay
 
 # One pip command: a second one could move what the first one chose.
 $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,publish,whoi,dev]'
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,onnx,publish,whoi,dev]'
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
-	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,publish,whoi,dev,docs]'
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,onnx,publish,whoi,dev,docs]'
 	@touch $@
 
 $(VENV)/bin/python:

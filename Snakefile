@@ -24,4 +24,4 @@ rule all:
         PLAN.particles(),
         # Shards by name too: one that was deleted is done again, and what follows from it.
         everything("objects.zarr"),
-        everything("scores.zarr") if PLAN.model else [],
+        everything("scores.zarr"),

@@ -5,7 +5,8 @@
 The files are simulated. Listing tells frames with their places, times and volumes; reading decodes
 every frame or vignette. Beside the reader of IFCB runs libifcb where it is installed (else a loop
 with numpy), beside those of FlowCam and EcoTaxa pandas and Pillow; these give pixels alone, neither
-volumes nor problems. One process; the files are in the page cache. The last line is a JSON object.
+volumes nor problems. (morphocut 0.1.2, the last on PyPI, reads no FlowCam files.) One process; the
+files are in the page cache. The last line is a JSON object.
 """
 
 from __future__ import annotations

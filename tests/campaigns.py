@@ -14,6 +14,7 @@ import yaml
 from distributed import Client
 
 from seston.campaign import Campaign, load_campaign
+from seston.ecology import subsampled_interval
 from seston.simulate.instruments import simulators
 from seston.stages.gather import gather
 from seston.stages.ingest import ingest
@@ -71,19 +72,16 @@ def simulate(folder: Path, instrument: str, seed: int = 1, **config: Any) -> Cam
     return write_campaign(folder, instrument, {**row, **paths}, **config)
 
 
-def inside_the_interval(profiles: xr.Dataset, truth: Path) -> np.ndarray:
+def inside_the_interval(objects: xr.Dataset, profiles: xr.Dataset, truth: Path) -> np.ndarray:
     """Say for each piece of water that holds more than a few whether the truth is in the interval.
 
-    All taxa together: what was expected, against the limits of what was counted. A piece of water
-    is looked up by its sample and the bin of its middle depth.
+    All taxa together: what was expected, against the limits of what was counted in fractions that
+    may be divided differently. A piece of water is looked up by its sample and the bin of its
+    middle depth.
     """
     water = pd.read_csv(truth / "water.csv")
     expected = pd.read_csv(truth / "concentrations.csv").groupby("water")["expected_m3"].sum()
-    from seston.ecology import subsampled_interval
-
-    count = profiles["individuals"].sum("taxon").to_numpy()
-    factor = count / np.maximum(profiles["count"].sum("taxon").to_numpy(), 1)
-    lower, upper = subsampled_interval(count, count * np.where(factor > 0, factor, 1))
+    lower, upper = _limits(objects, profiles)
     volume = profiles["imaged_volume"].to_numpy()
     sample = list(profiles["sample"].to_numpy())
     held = []
@@ -94,3 +92,22 @@ def inside_the_interval(profiles: xr.Dataset, truth: Path) -> np.ndarray:
         mean = np.average(expected[rows.index], weights=rows["volume_m3"])
         held.append(lower[where] <= mean * volume[where] <= upper[where])
     return np.array(held)
+
+
+def _limits(objects: xr.Dataset, profiles: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of the individuals of all taxa in each (sample, depth bin)."""
+    frame = pd.DataFrame({n: objects[f"frame_{n}"].to_numpy() for n in _OF_FRAME})
+    frame = frame[objects["frame_usable"].to_numpy() == 1]
+    own = frame.loc[objects["frame"].to_numpy()]
+    depth = (objects["depth"].to_numpy() // BIN_M).astype(int)
+    factor = own["subsample_factor"].to_numpy()
+    place = pd.MultiIndex.from_arrays([own["sample"], depth], names=["sample", "bin"])
+    sums = pd.DataFrame({"one": factor, "two": factor**2}, place).groupby(level=[0, 1]).sum()
+    of = pd.MultiIndex.from_product([profiles["sample"].to_numpy(), range(profiles.sizes["depth"])])
+    shape = profiles["imaged_volume"].shape
+    one, two = (sums[n].reindex(of, fill_value=0.0).to_numpy().reshape(shape) for n in sums)
+    largest = frame.groupby("sample")["subsample_factor"].max()
+    return subsampled_interval(one, two, largest.reindex(profiles["sample"]).to_numpy()[:, None])
+
+
+_OF_FRAME = ("sample", "subsample_factor")

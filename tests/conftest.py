@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# No test measures engines into the cache of whoever runs the tests.
+os.environ.setdefault("SESTON_CACHE", tempfile.mkdtemp(prefix="seston-tests-"))
 
 # No test asserts a time: a busy machine is no fault of the code.
 settings.register_profile("seston", deadline=None)

@@ -171,6 +171,9 @@ def _counts(
         "concentration": count / water,
         "concentration_lower": lower / water,
         "concentration_upper": chi2.ppf(0.975, 2 * count + 2) / 2 / water,
+        "concentration_adjusted": 0.9 * count / water,
+        "concentration_adjusted_lower": 0.8 * lower / water,
+        "concentration_adjusted_upper": chi2.ppf(0.975, 2 * count + 2) / 2 / water,
         "biovolume": biovolume,
         "carbon": biovolume * np.array([row[4] for row in TAXA]),
     }

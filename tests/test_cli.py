@@ -39,6 +39,7 @@ def test_every_command_has_help() -> None:
         ["instruments"],
         ["export", "netcdf"],
         ["schema"],
+        ["evaluate"],
     ):
         assert _seston(*command, "--help").returncode == 0
 

@@ -28,7 +28,9 @@ simulate:
   learning_set: {per_class: 10, seed: 4}
 ingest: {files_per_shard: 2}
 classification:
-  {model: results/model, learning_set: data/learning-set, training: {image_size: 64, fine_tune: false}}
+  model: results/model
+  learning_set: data/learning-set
+  training: {image_size: 64, fine_tune: false}
 taxonomy: taxonomy.csv
 profiles: {bin_size_m: 5, min_amplitude_m: 5}
 publication: {title: A tiny tow, institution: seston}

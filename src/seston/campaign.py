@@ -16,7 +16,7 @@ from seston import config as cfg
 from seston.deployments import load_deployments
 from seston.errors import ConfigError
 from seston.features import names_of
-from seston.readers import ParticleReader, Reader, instruments, open_deployment
+from seston.readers import ParticleReader, Reader, instruments, open_deployment, reader_of
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,33 @@ class Campaign:
         preset = cfg.instrument(self.config, deployment.instrument)
         return preset.model_copy(update={"optics": deployment.optics(preset.optics)})
 
+    @property
+    def names_objects(self) -> bool:
+        """Whether a model names the objects: a classifier, or the network that found them."""
+        return bool(self.models)
+
+    @property
+    def models(self) -> tuple[Path, ...]:
+        """Folders of the models that name the objects."""
+        segmentations = [self.instrument(d).segmentation for d in self.deployments]
+        networks = [s.model for s in segmentations if s.model]
+        other = self.config.classification if len(networks) < len(segmentations) else None
+        return tuple(dict.fromkeys([*([other.model] if other else []), *networks]))
+
+    def network_stamp(self, deployment: cfg.Deployment) -> str:
+        """Fingerprint of the network that finds the objects; empty where a threshold does.
+
+        Of one that the workflow trains: of the settings of its training, for it need not be there.
+        """
+        from seston.learn.semantic import load_semantic_card
+
+        model, trained = self.instrument(deployment).segmentation.model, self.config.semantic
+        if model is None:
+            return ""
+        if trained and trained.model == model:
+            return cfg.fingerprint(trained)
+        return load_semantic_card(model).hash
+
     def reader(self, deployment: cfg.Deployment) -> Reader:
         """Open the files of a deployment."""
         return open_deployment(deployment, self.instrument(deployment), self.config.ingest)
@@ -139,6 +166,7 @@ class Campaign:
             seston.__version__,
             self.instrument(shard.deployment),
             shard.deployment,
+            self.network_stamp(shard.deployment),
             self.config.ingest,
             ",".join(names_of(self.config.features)),
             self.deployment_index(shard.deployment.deployment),
@@ -184,22 +212,40 @@ def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, 
     _check_instruments(config, config_path, deployments)
     for deployment in deployments:
         by_name.setdefault(deployment.campaign, []).append(deployment)
-    return {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+    campaigns = {name: Campaign(name, config, tuple(rows)) for name, rows in by_name.items()}
+    for campaign in campaigns.values():
+        _check_named(campaign, config_path)
+    return campaigns
+
+
+def _check_named(campaign: Campaign, config_path: Path | str) -> None:
+    """Refuse a campaign in which only some of the objects would be named."""
+    methods = {campaign.instrument(d).segmentation.method for d in campaign.deployments}
+    if len(methods) > 1 and campaign.config.classification is None:
+        raise ConfigError(
+            f"some deployments of {campaign.name!r} have `segmentation.method: semantic`, and "
+            "nothing names the objects of the others",
+            where=config_path,
+            cure="Add `classification`, with a model of the same taxa.",
+        )
 
 
 def _check_instruments(
     config: cfg.Config, config_path: Path | str, deployments: Iterable[cfg.Deployment]
 ) -> None:
     """Refuse a deployment of an instrument that there is not, or changes to one."""
-    cure = f"There are: {', '.join(instruments())}."
     for name in config.instruments:
-        if name not in instruments():
+        if reader_of(name) is None:
             what = f"`instruments.{name}`: there is no such instrument"
-            raise ConfigError(what, where=config_path, cure=cure)
+            raise ConfigError(what, where=config_path, cure=_those_there_are())
     for one in deployments:
-        if one.instrument not in instruments():
+        if reader_of(one.instrument) is None:
             what = f"unknown instrument {one.instrument!r} of deployment {one.deployment!r}"
-            raise ConfigError(what, where=config.campaigns, cure=cure)
+            raise ConfigError(what, where=config.campaigns, cure=_those_there_are())
+
+
+def _those_there_are() -> str:
+    return f"There are: {', '.join(instruments())}."
 
 
 def load_campaign(config_path: Path | str, name: str) -> Campaign:

@@ -20,6 +20,7 @@ from distributed import (
     KilledWorker,
     LocalCluster,
     as_completed,
+    get_worker,
     wait,
 )
 from distributed.comm.core import connect as open_comm
@@ -128,6 +129,15 @@ def _local(cores: int, memory_mb: int | None) -> Iterator[Client]:
     ):
         log.info("%d workers, dashboard %s", cores, client.dashboard_link)
         yield client
+
+
+def worker_number() -> int:
+    """Give the number of the worker that runs this task, from 0; 0 where it has none."""
+    try:
+        name = get_worker().name
+    except ValueError:  # not in a task
+        return 0
+    return name if isinstance(name, int) else 0
 
 
 def stream(

@@ -45,3 +45,45 @@ class Vignette:
     source_id: str = ""
     label: str = ""
     status: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One object of a frame whose taxon and pixels are known.
+
+    Parameters
+    ----------
+    taxon : str
+    top, left : int
+        First line and column of the mask's box in the frame, pixels.
+    mask : array (y, x), bool
+        Pixels of the object in its box; inside the frame.
+    """
+
+    taxon: str
+    top: int
+    left: int
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnnotatedFrame:
+    """A frame in even light, and every wanted object in it.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, or what stands for it.
+    pixels : array (y, x), uint8
+        Dark objects on a background of level 240.
+    instances : tuple of Instance
+        All objects of the taxa that are wanted; what is not among them is background.
+    pixel_height, pixel_width : float, mm, or None
+        Size of a pixel, where it is known.
+    """
+
+    name: str
+    pixels: UInt8Array
+    instances: tuple[Instance, ...]
+    pixel_height: float | None = None
+    pixel_width: float | None = None

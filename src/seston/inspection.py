@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston import config as cfg
 from seston import readers
 from seston.errors import ConfigError, InputError, SestonError
+from seston.readers.environment import told
 
 log = logging.getLogger(__name__)
 
 Inspection = dict[str, Any]
 _NAME = "inspected"
+#: Entries of a folder that are looked at for files of other instruments.
+_LOOKED_AT = 200
 #: What an inspection tells; what nothing tells is None, or an empty list.
 KEYS = (
     "instrument",
@@ -68,11 +72,7 @@ def inspect(path: Path, instrument: str | None = None) -> Inspection:
         raise InputError("no such file or folder", where=path)
     found = [instrument] if instrument else readers.recognise(path)
     if not found:
-        raise InputError(
-            "no instrument's files are recognised here",
-            where=path,
-            cure="`seston instruments` lists what is read; name one with --instrument.",
-        )
+        raise _unknown(path)
     said = _nothing(found[0])
     said["problems"] += [_also(found)] if len(found) > 1 and not _plain(found[1]) else []
     try:
@@ -84,9 +84,50 @@ def inspect(path: Path, instrument: str | None = None) -> Inspection:
         _tell_environment(said, reader)
         _tell_frames(said, reader)
         _tell_particles(said, reader)
+        said["problems"] += [_not_counted(*one) for one in _others(path, _used(reader))]
     except SestonError as error:
         said["problems"].append(_problem(error))
     return said
+
+
+def _unknown(path: Path) -> InputError:
+    below = [f"{entry.name} ({names[0]})" for entry, names in _others(path, frozenset())]
+    return InputError(
+        "no instrument's files are recognised here",
+        where=path,
+        cure=f"Inspect what lies below: {', '.join(below)}."
+        if below
+        else "`seston instruments` lists what is read; name one with --instrument.",
+    )
+
+
+def _used(reader: readers.Reader) -> frozenset[Path]:
+    """Give the files that a reader reads, and the folders that they lie in."""
+    folder = reader.deployment.path
+    files = [folder / file for file in reader.files()]
+    files += [*reader.environment_files(), *reader.other_files()]
+    return frozenset(p for file in files for p in (file, *file.parents))
+
+
+def _others(path: Path, used: frozenset[Path]) -> Iterator[tuple[Path, list[str]]]:
+    """Find what else in a folder is an instrument's; mere pictures are not taken for one's.
+
+    A file of the same name as one that is used, but for its end, is part of it.
+    """
+    if not path.is_dir():
+        return
+    parts = {file.stem for file in used if file.parent == path}
+    with suppress(OSError):
+        entries = sorted(p for p in path.iterdir() if p not in used and p.name[0] != ".")
+        for entry in [p for p in entries if p.stem not in parts][:_LOOKED_AT]:
+            names = [name for name in readers.recognise(entry) if not _plain(name)]
+            if names:
+                yield entry, names
+
+
+def _not_counted(entry: Path, names: list[str]) -> Inspection:
+    what = f"files of {' or '.join(names)} lie here too: they are not counted"
+    return {"file": entry.name, "what": what, "cure": "Inspect them by themselves."}
 
 
 def _nothing(instrument: str) -> Inspection:
@@ -112,24 +153,21 @@ def _problem(error: SestonError) -> Inspection:
 
 def _tell_environment(said: Inspection, reader: readers.Reader) -> None:
     try:
-        environment = reader.environment()
+        records, problems = reader.records()
     except SestonError as error:
         said["problems"].append(_problem(error))
         return
-    said["environment"] = sorted(
-        str(name) for name in environment.data_vars if not str(name).endswith("_flag")
-    )
-    for problem in str(environment.attrs.get("problems", "")).split("; "):
-        if problem:
-            said["problems"].append({"file": None, "what": problem, "cure": None})
-    said["time_range"] = _times(environment["time"].to_series())
-    said["depth_range"] = _range(environment, "depth")
-    places = [_range(environment, name) for name in ("latitude", "longitude")]
+    known = records[[*told(records)]]
+    said["environment"] = sorted(known)
+    said["problems"] += [{"file": None, "what": what, "cure": None} for what in problems]
+    said["time_range"] = _times(records["time"])
+    said["depth_range"] = _range(known, "depth")
+    places = [_range(known, name) for name in ("latitude", "longitude")]
     said["position_range"] = places if all(places) else None
 
 
-def _range(environment: xr.Dataset, name: str) -> list[float] | None:
-    return _span(environment[name].to_series()) if name in environment else None
+def _range(records: pd.DataFrame, name: str) -> list[float] | None:
+    return _span(records[name]) if name in records else None
 
 
 def _tell_frames(said: Inspection, reader: readers.Reader) -> None:

@@ -49,6 +49,34 @@ class Plan:
         return settings.model.as_posix() if settings else None
 
     @property
+    def network(self) -> str | None:
+        """Folder of the network that the workflow trains to find and name objects at once."""
+        return self.config.semantic.model.as_posix() if self.config.semantic else None
+
+    @property
+    def network_inputs(self) -> list[str]:
+        """What the network is trained from: annotations, a network to begin from, or nothing."""
+        settings = self.config.semantic
+        inputs = (settings.annotations, settings.initial) if settings else ()
+        return [path.as_posix() for path in inputs if path]
+
+    def network_depends_on(self) -> str:
+        """Fingerprint of the settings of the network's training."""
+        return cfg.fingerprint(seston.__version__, self.config.semantic)
+
+    def network_of(self, campaign: str, shard: str) -> list[str]:
+        """Folder of the network that finds the objects of a shard, if one does."""
+        return [p.as_posix() for p in [self._network(campaign, shard)] if p]
+
+    def classifier_of(self, campaign: str, shard: str) -> list[str]:
+        """Folder of the model that names the objects of a shard, where no network has done so."""
+        return [self.model] if self.model and not self._network(campaign, shard) else []
+
+    def _network(self, campaign: str, shard: str) -> Path | None:
+        loaded = self.campaigns[campaign]
+        return loaded.instrument(loaded.shard(shard).deployment).segmentation.model
+
+    @property
     def learning_set(self) -> str | None:
         """Folder of the learning set, where the workflow trains the model."""
         settings = self.config.classification
@@ -86,7 +114,9 @@ class Plan:
         return [shard.name for shard in self.campaigns[campaign].shards]
 
     def stores(self, campaign: str, name: str) -> list[str]:
-        """Name the stores of one kind of all shards."""
+        """Name the stores of one kind of all shards; of scores only where objects are named."""
+        if name == "scores.zarr" and not self.campaigns[campaign].names_objects:
+            return []
         folder = self.campaigns[campaign].shard_folder
         return [(folder(shard) / name).as_posix() for shard in self.shards(campaign)]
 
@@ -113,12 +143,18 @@ class Plan:
         taxa = taxonomy.read_text("utf-8", "replace") if taxonomy and taxonomy.exists() else ""
         return cfg.fingerprint(seston.__version__, settings.training if settings else None, taxa)
 
+    def scores_depend_on(self) -> str:
+        """Fingerprint of the settings of the scores. The engine is none: labels are the same."""
+        settings = self.config.classification
+        return cfg.fingerprint(bool(settings and settings.keep_embedding))
+
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments
-        despike = config.profiles.despike
+        despike, named = config.profiles.despike, config.classification
+        naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
-            seston.__version__, config.ingest, config.publication, str(despike), *rows
+            seston.__version__, config.ingest, config.publication, str(despike), naming, *rows
         )
 
     def particles(self, wanted: str | None = None) -> list[str]:
@@ -137,8 +173,10 @@ class Plan:
     def profiles_depend_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the profiles."""
         rows = self.campaigns[campaign].deployments
+        settings = self.config.classification
+        method = settings.quantification if settings else None
         return cfg.fingerprint(
-            seston.__version__, self.config.profiles, self.config.publication, *rows
+            seston.__version__, self.config.profiles, self.config.publication, method, *rows
         )
 
 
@@ -168,6 +206,7 @@ def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | N
                 campaign.shards
             )  # lists the files: Snakemake would tell what is wrong by a traceback
     _check_model(config, path)
+    _check_networks(config, campaigns, path)
     _check_taxonomy(config, path)
     _check_simulations(config, campaigns, path)
     return Plan(path, config, campaigns)
@@ -212,6 +251,25 @@ def _check_model(config: cfg.Config, path: Path) -> None:
         raise ConfigError(
             f"`classification.learning_set` does not exist: {learning_set}", where=path
         )
+
+
+def _check_networks(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:
+    """Refuse a network, or annotations to train it from, that is not there."""
+    trained = config.semantic
+    for campaign in campaigns.values():
+        for deployment in campaign.deployments:
+            model = campaign.instrument(deployment).segmentation.model
+            if model and not model.exists() and not (trained and trained.model == model):
+                raise ConfigError(
+                    f"`instruments.{deployment.instrument}.segmentation.model` does not exist: "
+                    f"{model}",
+                    where=path,
+                    cure="Give a network's folder, or train it: see `semantic`.",
+                )
+    for key in ("annotations", "initial"):
+        needed = getattr(trained, key, None)
+        if needed and not needed.exists():
+            raise ConfigError(f"`semantic.{key}` does not exist: {needed}", where=path)
 
 
 def _check_taxonomy(config: cfg.Config, path: Path) -> None:

@@ -319,12 +319,21 @@ OBJECTS = _register(
         ),
         _v("scores", ("object", "taxon"), "float16", "1", "score of each taxon, sums to 1"),
         _v(
+            "embedding",
+            ("object", "component"),
+            "float16",
+            "1",
+            "features that the model's network saw in the vignette",
+            comment="objects that look alike lie near each other; only where "
+            "classification.keep_embedding is set",
+        ),
+        _v(
             "predicted_taxon",
             _OBJECT,
             "int16",
             None,
             "taxon with the highest score, as an index into `taxon`",
-            comment="-1 where nothing was predicted",
+            comment="-1 where nothing was predicted, or no score was high enough",
         ),
         _v(
             "validated_taxon",
@@ -450,6 +459,11 @@ OBJECTS = _register(
 )
 
 # --------------------------------------------------------------- profiles: profile x depth x taxon
+_ADJUSTED_COMMENT = (
+    "by the method in the attribute `quantification` of the dataset; what a person named is taken "
+    "as it is. NaN where the model has no held-out objects of the taxon, or nothing was adjusted"
+)
+_ADJUSTED_LIMIT_COMMENT = "joins the error of counting and that of the classifier"
 PROFILES = _register(
     [
         _v("deployment", _PROFILE, "str", None, "deployment of the profile"),
@@ -530,6 +544,31 @@ PROFILES = _register(
             "float32",
             "m-3",
             "upper limit of the 95 % Poisson interval of the concentration",
+        ),
+        _v(
+            "concentration_adjusted",
+            _TAXON_CELL,
+            "float32",
+            "m-3",
+            "objects per volume of water imaged, mended for the errors of the classifier",
+            "number_concentration_of_biological_taxon_in_sea_water",
+            comment=_ADJUSTED_COMMENT,
+        ),
+        _v(
+            "concentration_adjusted_lower",
+            _TAXON_CELL,
+            "float32",
+            "m-3",
+            "lower limit of the 95 % interval of the adjusted concentration",
+            comment=_ADJUSTED_LIMIT_COMMENT,
+        ),
+        _v(
+            "concentration_adjusted_upper",
+            _TAXON_CELL,
+            "float32",
+            "m-3",
+            "upper limit of the 95 % interval of the adjusted concentration",
+            comment=_ADJUSTED_LIMIT_COMMENT,
         ),
         _v(
             "biovolume",

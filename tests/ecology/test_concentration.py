@@ -14,6 +14,7 @@ from seston.ecology import (
     equivalent_spherical_volume,
     normalised_biovolume_spectrum,
     poisson_interval,
+    subsampled_interval,
     turning_points,
 )
 
@@ -44,6 +45,36 @@ def test_poisson_intervals_are_those_of_garwood(count, lower, upper):
 def test_a_count_lies_in_its_interval(count):
     low, high = poisson_interval(count)
     assert low <= count < high
+
+
+def test_equal_factors_scale_the_exact_interval():
+    low, high = subsampled_interval([160.0], [10 * 16.0**2], [16.0])
+    np.testing.assert_allclose([low[0], high[0]], [16 * 4.795, 16 * 18.390], rtol=2e-4)
+
+
+def test_a_fraction_in_which_nothing_was_found_may_have_held_one():
+    """Five in a whole fraction, none in a sixty-fourth: by hand, with quantiles of chi2.
+
+    Lower: S1 = S2 = 5, that of 5. Upper: (5 + 64^2) / (2 * 69) times the quantile 0.975 of chi2
+    with 2 * 69^2 / 4101 = 2.32187 degrees of freedom, 8.03869.
+    """
+    low, high = subsampled_interval([5.0], [5.0], [64.0])
+    np.testing.assert_allclose([low[0], high[0]], [1.6235, 4101 / 138 * 8.03869], rtol=1e-4)
+
+
+def test_an_empty_bin_of_a_subsample_is_no_surer_than_its_factor():
+    low, high = subsampled_interval([0.0], [0.0], [16.0])
+    np.testing.assert_allclose([low[0], high[0]], [0, 16 * 3.6889], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("mean", "factor"), [((5, 0.1), (1, 64)), ((20, 2), (1, 8)), ((3, 3), (4, 16))]
+)
+def test_intervals_of_unequal_fractions_hold_the_truth_as_often_as_they_say(mean, factor):
+    counts = np.random.default_rng(1).poisson(mean, (4000, 2))
+    low, high = subsampled_interval(counts @ factor, counts @ np.square(factor), max(factor))
+    truth = np.dot(mean, factor)
+    assert np.mean((low <= truth) & (truth <= high)) >= 0.95
 
 
 def test_a_sphere_of_the_objects_shadow():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seston.config import Profiles
+from seston.ecology.concentration import subsampled_interval
 from seston.ecology.profiles import along_track, build_profiles, put_in_bins, tally
 
 TAXA = pd.DataFrame(
@@ -36,8 +37,11 @@ def sensors(time, depth, **values):
     )
 
 
-def built(cells, objects, environment=None, **options):
-    """Profiles of one deployment from cells (s, m, m3) and objects (cell, taxon, mm3)."""
+def built(cells, objects, environment=None, factor=1.0, **options):
+    """Profiles of one deployment from cells (s, m, m3) and objects (cell, taxon, mm3).
+
+    `factor` is the subsample factor of all cells, or of each.
+    """
     cells = np.asarray(cells, float).reshape(-1, 3)
     time, depth = seconds(cells[:, 0]), cells[:, 1]
     environments = [sensors(time, depth) if environment is None else environment]
@@ -45,10 +49,13 @@ def built(cells, objects, environment=None, **options):
         time, depth, np.zeros(len(cells), np.int64), environments, Profiles(**options)
     )
     cell, taxon, volume = np.asarray(objects, float).reshape(-1, 3).T
-    sums = tally(bins, cell.astype(int), taxon.astype(int), volume, len(TAXA))
+    factors = np.broadcast_to(np.asarray(factor, float), len(cells))
+    cell = cell.astype(int)
+    sums = tally(bins, cell, taxon.astype(int), volume, len(TAXA), factors[cell])
     table = pd.DataFrame(
-        {"time": time, "depth": depth, "volume": cells[:, 2], "latitude": 1.0, "longitude": 2.0}
-    )
+        {"time": time, "depth": depth, "volume": cells[:, 2], "latitude": 1.0, "longitude": 2.0,
+         "factor": factors}
+    )  # fmt: skip
     return build_profiles(bins, table, sums, TAXA, environments, ["tow"])
 
 
@@ -70,6 +77,15 @@ def test_numbers_of_a_hand_made_deployment():
     assert np.isnan(found["carbon"].sel(taxon="speck")).all()  # its carbon is not known
     upper = found["concentration_upper"].sel(taxon="copepod").values[0, 2]
     assert upper == pytest.approx(3.6889 / 0.25, rel=1e-4)  # none in 0.25 m3
+
+
+def test_limits_know_of_fractions_in_which_nothing_was_found():
+    """Two fractions of one haul of 2 m3: three copepods in the whole one, none in a 16th."""
+    found = built([(0, 0.5, 2.0), (0, 0.5, 0.0)], [(0, 0, 1.0)] * 3, factor=[1.0, 16.0])
+    assert found["concentration"].sel(taxon="copepod").values.tolist() == [[1.5]]
+    lower, upper = subsampled_interval([3.0, 0.0], [3.0, 0.0], 16.0)
+    np.testing.assert_allclose(found["concentration_lower"].values[0, 0], lower / 2, rtol=1e-6)
+    np.testing.assert_allclose(found["concentration_upper"].values[0, 0], upper / 2, rtol=1e-6)
 
 
 def test_water_of_unknown_depth_is_kept_apart_with_its_objects():

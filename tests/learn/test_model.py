@@ -117,7 +117,7 @@ def test_a_changed_bit_of_the_weights_is_found(copy: Path, at: int) -> None:
 def test_missing_truncated_or_changed_files_are_refused(copy: Path) -> None:
     card = (copy / "card.json").read_text()
     for text in ("", "{}", "[1]", card[:-40], card.replace('"disc"', '"disk"'),
-                 card.replace('"card_version": 2', '"card_version": 1')):  # fmt: skip
+                 card.replace('"card_version": 3', '"card_version": 1')):  # fmt: skip
         (copy / "card.json").write_text(text)
         with pytest.raises(ModelError, match=r"card\.json"):
             load_model(copy)

@@ -117,6 +117,23 @@ def test_a_mosaic_keeps_proportions_of_pixels_that_are_not_square():
     assert high == pytest.approx(2 * wide, abs=1)
 
 
+def test_a_mosaic_without_a_known_pixel_size_has_a_bar_in_pixels():
+    ax = plot.mosaic([np.full((20, 20), 10, np.uint8)], 1, 1, unit="pixels")
+    assert ax.texts[0].get_text().endswith("pixels")
+
+
+def test_reliability_shows_only_scores_that_occur_and_marks_those_that_promise_too_much():
+    confidence, right, count = [0, 0.5, 0.95], [0, 0.5, 0.6], [0, 40, 400]
+    ax = plot.reliability(confidence, right, count)
+    _, points, too_sure = ax.lines
+    assert points.get_xdata().tolist() == [0.5, 0.95]
+    assert points.get_ydata().tolist() == [0.5, 0.6]
+    assert too_sure.get_xdata().tolist() == [0.95]
+    intervals = [path.vertices[:, 1] for path in ax.collections[0].get_paths()]
+    # Wilson's interval of 20 in 40, from scipy.stats.binomtest.
+    assert intervals[0].tolist() == pytest.approx([0.3520, 0.6480], abs=1e-4)
+
+
 def test_shelves_hold_boxes_that_do_not_touch_and_leave_out_what_does_not_fit():
     boxes = np.array([[30, 40], [20, 50], [10, 30], [200, 10], [10, 500], [15, 15]])
     places, used = arrange(boxes, columns_px=120, rows_px=100)

@@ -181,7 +181,7 @@ def ran(tmp_path_factory):
 
 def test_the_truth_of_all_particles_lies_in_the_interval_of_the_imaged(ran):
     truth, objects, profiles = ran
-    held = campaigns.inside_the_interval(profiles, truth)
+    held = campaigns.inside_the_interval(objects, profiles, truth)
     assert len(held) == 6
     assert held.mean() >= 0.9
     individuals = float(profiles["individuals"].sum())

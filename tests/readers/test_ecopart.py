@@ -169,3 +169,10 @@ def test_damaged_exports_give_domain_errors_only(shared_data, open_reader, tmp_p
     damage.damage(folder, how)
     damage.read_all(open_reader(folder, "ecopart"))
     damage.inspect(folder)
+
+
+@pytest.mark.parametrize("name", ["tsv_det_multi", "tsv_reduit_multi"])
+def test_tables_of_results_are_known_and_what_to_read_in_their_place(shared_data, name):
+    found = inspection.inspect(shared_data("ecopart") / name)
+    assert (found["instrument"], found["samples"]) == ("ecopart", None)
+    assert "but one of tables of results" in found["problems"][0]["what"]

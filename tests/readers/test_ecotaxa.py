@@ -241,8 +241,8 @@ def test_every_simulated_object_is_there_with_its_place_area_and_name(found):
 
 
 def test_the_truth_of_hauls_in_two_fractions_lies_in_the_interval(found):
-    _, _, profiles, files = found
-    assert campaigns.inside_the_interval(profiles, files / "truth").mean() >= 0.9
+    _, objects, profiles, files = found
+    assert campaigns.inside_the_interval(objects, profiles, files / "truth").mean() >= 0.9
     water = pd.read_csv(files / "truth" / "water.csv")
     assert profiles["sample"].to_numpy().tolist() == water["sample"].unique().tolist()
     assert profiles["imaged_volume"].sum("depth").to_numpy().tolist() == [40, 45]

@@ -136,7 +136,7 @@ def test_the_truth_is_found_again(tmp_path):
     with campaigns.one_worker() as client:
         objects, profiles = campaigns.run(campaign, client)
     truth = pd.read_csv(tmp_path / "files/truth/objects.csv")
-    assert campaigns.inside_the_interval(profiles, tmp_path / "files/truth").all()
+    assert campaigns.inside_the_interval(objects, profiles, tmp_path / "files/truth").all()
     assert objects.sizes["object"] == len(truth)
     assert profiles["imaged_volume"].sum("depth").to_numpy().tolist() == [20, 20]
     found = float(profiles["individuals"].sum())

@@ -313,8 +313,8 @@ def test_same_seed_same_bytes(tmp_path):
 
 
 def test_the_truth_lies_in_the_interval(found):
-    truth, _, profiles = found
-    assert campaigns.inside_the_interval(profiles, truth).mean() >= 0.9
+    truth, objects, profiles = found
+    assert campaigns.inside_the_interval(objects, profiles, truth).mean() >= 0.9
 
 
 def test_all_objects_are_found_at_their_place_with_their_area(found):

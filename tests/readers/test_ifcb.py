@@ -294,8 +294,8 @@ def ran(tmp_path_factory):
 
 
 def test_the_truth_of_the_simulated_bins_lies_in_the_interval(ran):
-    truth, _, profiles = ran
-    held = campaigns.inside_the_interval(profiles, truth)
+    truth, objects, profiles = ran
+    held = campaigns.inside_the_interval(objects, profiles, truth)
     assert len(held) == 8
     assert held.mean() >= 0.9
     water = pd.read_csv(truth / "water.csv").set_index("sample")["volume_m3"]

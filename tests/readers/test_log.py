@@ -104,7 +104,7 @@ def test_no_damage_to_a_log_brings_anything_but_an_error_in_words(tmp_path, data
     path.write_bytes(content)
     try:
         table, problems = isiis_log.read(path)
-        found = environment.assemble([table], problems)
+        found = environment.as_dataset(*environment.join([table], problems))
     except SestonError as error:
         assert path.name in str(error)
         return
@@ -162,7 +162,7 @@ def test_a_table_that_cannot_be_used_says_why(tmp_path, text, said):
 def test_values_that_no_sea_has_become_nan_and_are_counted(tmp_path):
     text = "time,temperature_degC,lat,lon\n2024-01-01,15,43,353\n2024-01-02,99,95,7\n"
     table, problems = tables.read(table_of(tmp_path, text))
-    found = environment.assemble([table], problems)
+    found = environment.as_dataset(*environment.join([table], problems))
     assert np.isnan(found["temperature"][1])
     assert np.isnan(found["latitude"][1])
     np.testing.assert_allclose(found["longitude"], [-7, 7])
@@ -172,12 +172,12 @@ def test_values_that_no_sea_has_become_nan_and_are_counted(tmp_path):
 def test_oxygen_in_ml_per_l_becomes_umol_per_kg(tmp_path):
     """6 ml/l at 15 C and 35: 6 x 44.6608 / 1.025973 kg/l (density by UNESCO EOS-80 tables)."""
     text = "time,temp_degC,salinity_psu,oxygen_ml/l\n2024-01-01,15,35,6\n"
-    found = environment.assemble([tables.read(table_of(tmp_path, text))[0]])
+    found = environment.as_dataset(*environment.join([tables.read(table_of(tmp_path, text))[0]]))
     assert float(found["oxygen"][0]) == pytest.approx(6 * 44.6608 / 1.025973, rel=1e-4)
 
 
 def test_a_time_that_stands_twice_is_kept_once(tmp_path):
     text = "time,depth_m\n2024-01-02,2\n2024-01-01,1\n2024-01-01,5\n"
-    found = environment.assemble([tables.read(table_of(tmp_path, text))[0]])
+    found = environment.as_dataset(*environment.join([tables.read(table_of(tmp_path, text))[0]]))
     assert found["depth"].to_numpy().tolist() == [1.0, 2.0]
     assert "1 records of a time that stands twice" in found.attrs["problems"]

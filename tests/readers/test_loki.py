@@ -215,7 +215,10 @@ def found(trials):
 def test_the_truth_lies_in_the_interval(trials):
     # Of the 8 pieces of one campaign all would have to hold it, which chance allows two times in
     # three: three campaigns are looked at together.
-    held = [campaigns.inside_the_interval(profiles, truth) for truth, _, profiles in trials]
+    held = [
+        campaigns.inside_the_interval(objects, profiles, truth)
+        for truth, objects, profiles in trials
+    ]
     assert np.concatenate(held).size == 24
     assert np.concatenate(held).mean() >= 0.9
 

@@ -78,8 +78,8 @@ def test_every_thing_is_found_at_its_place_and_as_large_as_it_is(found):
 
 
 def test_the_truth_lies_in_the_interval(found):
-    files, _, profiles = found
-    assert campaigns.inside_the_interval(profiles, files / "truth").mean() >= 0.9
+    files, objects, profiles = found
+    assert campaigns.inside_the_interval(objects, profiles, files / "truth").mean() >= 0.9
 
 
 def test_samples_places_and_times_are_those_of_the_metadata_not_of_the_clock(found):

@@ -43,7 +43,7 @@ def project(found, tmp_path):
 
 
 def test_the_truth_lies_in_the_interval(found):
-    held = campaigns.inside_the_interval(found[3], found[0] / "files" / "truth")
+    held = campaigns.inside_the_interval(*found[2:4], found[0] / "files" / "truth")
     assert held.mean() >= 0.9
 
 
@@ -167,6 +167,48 @@ def test_inspect_recognises_and_counts(found):
     assert said["particles_volume_m3"]["sim_01"] == pytest.approx(192 * 0.65e-3)
     sent = inspection.inspect(found[0] / "files" / "realtime")
     assert (sent["instrument"], sent["samples"]) == ("uvp6", 2)
+
+
+def test_vignettes_in_a_folder_are_those_of_the_archive(project, open_reader):
+    packed = open_reader(project, "uvp6")
+    frames = packed.frames()
+    held = frames[frames["vignettes"] > 0]
+    one = {p: list(packed.vignettes(p, r["index_in_file"].tolist()))
+           for p, r in held.groupby("path")}  # fmt: skip
+    for path in project.glob("ecodata/*/*_Images.zip"):
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(path.with_suffix(""))
+        path.unlink()
+    unpacked = open_reader(project, "uvp6")
+    pd.testing.assert_frame_equal(unpacked.frames(), frames)
+    for path, rows in held.groupby("path"):
+        other = unpacked.vignettes(path, rows["index_in_file"].tolist())
+        for mine, theirs in zip(one[path], other, strict=True):
+            assert [v.source_id for v in mine] == [v.source_id for v in theirs]
+            for a, b in zip(mine, theirs, strict=True):
+                np.testing.assert_array_equal(a.pixels, b.pixels)
+    assert all(p.is_file() for p in unpacked.other_files())
+
+
+def test_a_folder_of_vignettes_alone_is_a_sample(shared_data, tmp_path, open_reader):
+    with zipfile.ZipFile(shared_data(ZIP)) as archive:
+        archive.extractall(tmp_path / "b_da_19_Images")
+    said = inspection.inspect(tmp_path, "uvp6")
+    assert (said["samples"], said["objects"]) == (1, 15)
+    reader = open_reader(tmp_path, "uvp6")
+    frames = reader.frames()
+    vignettes = [v for found in reader.vignettes(frames["path"][0],
+                 frames["index_in_file"].tolist()) for v in found]  # fmt: skip
+    assert sum(v.pixels is not None for v in vignettes) == 15
+
+
+def test_taxa_that_the_camera_sorted_are_said_not_to_be_read(found, tmp_path):
+    folder = shutil.copytree(found[0] / "files" / "realtime", tmp_path / "realtime")
+    lpm = next(folder.rglob("*_LPM.txt"))
+    lpm.with_name(lpm.name.replace("_LPM", "_TAXO2")).write_text("DATE_TIME\tx\n")
+    said = inspection.inspect(folder)
+    assert any("1 files of taxa that the camera sorted on board" in p["what"]
+               for p in said["problems"])  # fmt: skip
 
 
 def test_a_picture_outside_its_archive_is_not_read(project, open_reader):

@@ -140,7 +140,7 @@ def found_finished(tmp_path_factory):
 @pytest.mark.parametrize("way", ["found", "found_finished"])
 def test_the_truth_is_found_again_both_ways(way, request):
     truth, objects, profiles = request.getfixturevalue(way)
-    assert campaigns.inside_the_interval(profiles, truth).all()
+    assert campaigns.inside_the_interval(objects, profiles, truth).all()
     placed = pd.read_csv(truth / "objects.csv")
     assert objects.sizes["object"] == len(placed)
     area = objects["features"].to_numpy()[:, list(FEATURES).index("area")] / PIXEL**2
@@ -491,6 +491,42 @@ def test_a_background_that_cannot_be_read_marks_its_scan(simulated, tmp_path):
     assert objects.sizes["object"] == 0
     assert not objects["frame_usable"].any()
     assert "the background shows 40 x 40 pixels" in str(objects["frame_problem"].to_numpy()[0])
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_fraction_that_fails_in_its_pixels_leaves_no_low_concentration(
+    simulated, tmp_path, which
+):
+    """Its header is whole: the list of frames takes it for good."""
+    folder = net_damage.copy(simulated / "zooscan/Zooscan_simulated_sn001", tmp_path / "project")
+    campaign = campaigns.write_campaign(tmp_path, "zooscan", {"path": "project"})
+    listed = campaign.reader(campaign.deployments[0]).frames()
+    sample = listed.loc[listed["sample"].duplicated(), "sample"].iloc[0]
+    path = listed.loc[listed["sample"] == sample, "path"].iloc[which]
+    cut_in_its_pixels(folder / path)
+    with campaigns.one_worker() as client:
+        objects, profiles = campaigns.run(campaign, client)
+    of = profiles["sample"] == sample
+    assert (profiles["count"].where(of) > 0).any()
+    assert np.isnan(profiles["concentration"].where(of, drop=True)).all()
+    assert np.isfinite(profiles["concentration"].where(~of, drop=True)).any()
+    own = objects["frame_sample"].to_numpy() == sample
+    problems = objects["frame_problem"].to_numpy()[own & (objects["frame_usable"].to_numpy() == 1)]
+    assert all(f"{path} of the same sample cannot be read" in str(text) for text in problems)
+
+
+def cut_in_its_pixels(path):
+    """Compress a scan and spoil its last bytes, so that only the decoder meets the damage."""
+    pixels = tifffile.imread(path)
+    path.unlink()  # it may be a link to the file that other tests read
+    tifffile.imwrite(path, pixels, compression="zlib", rowsperstrip=64,
+                     resolution=(2400, 2400), resolutionunit="INCH")  # fmt: skip
+    with tifffile.TiffFile(path) as tiff:
+        page = tiff.pages[0]
+        at, count = page.dataoffsets[-1], page.databytecounts[-1]
+    data = bytearray(path.read_bytes())
+    data[at : at + count] = bytes(count)
+    path.write_bytes(data)
 
 
 # ------------------------------------------------------------------------------ the simulator

@@ -48,10 +48,36 @@ if PLAN.learning_set:
             "seston train &> {log}"
 
 
+if PLAN.network:
+
+    rule train_semantic:
+        input:
+            PLAN.network_inputs,
+        output:
+            directory(PLAN.network),
+        log:
+            f"{LOGS}/train-semantic.log",
+        benchmark:
+            f"{LOGS}/train-semantic.tsv"
+        conda:
+            ENVIRONMENT
+        threads: 4
+        resources:
+            mem_mb=lambda wildcards, attempt: 8000 * attempt,
+            runtime=lambda wildcards, attempt: 240 * attempt,
+            gpu=PLAN.gpus,
+        params:
+            depends_on=PLAN.network_depends_on(),
+        message:
+            "Train a network that finds and names objects at once"
+        shell:
+            "seston train-semantic &> {log}"
+
+
 rule classify:
     input:
         objects=f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr",
-        model=PLAN.model or [],
+        model=lambda wildcards: PLAN.classifier_of(wildcards.campaign, wildcards.shard),
     output:
         directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/scores.zarr"),
     log:
@@ -65,6 +91,8 @@ rule classify:
         mem_mb=lambda wildcards, threads, attempt: 3000 * threads * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=PLAN.gpus,
+    params:
+        depends_on=PLAN.scores_depend_on(),
     message:
         "Classify {wildcards.campaign}, shard {wildcards.shard}"
     shell:

@@ -3,7 +3,7 @@ rule gather:
     input:
         manifest=f"{RESULTS}/{{campaign}}/manifest",
         objects=stores("objects.zarr"),
-        scores=stores("scores.zarr") if PLAN.model else [],
+        scores=stores("scores.zarr"),
     output:
         directory(f"{RESULTS}/{{campaign}}/objects.zarr"),
     log:

@@ -2,6 +2,7 @@
 rule segment:
     input:
         manifest=manifest_of_shard,
+        network=lambda wildcards: PLAN.network_of(wildcards.campaign, wildcards.shard),
     output:
         directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr"),
     log:

@@ -11,6 +11,9 @@ from seston.cli.app import app, main
 # isort: off
 from seston.cli import steps  # noqa: F401
 from seston.cli import learning  # noqa: F401
+from seston.cli import evaluation  # noqa: F401
+from seston.cli import predict  # noqa: F401
+from seston.cli import benchmark  # noqa: F401
 from seston.cli import tools  # noqa: F401
 # isort: on
 

@@ -116,3 +116,52 @@ def learning_set(
     from seston.simulate import write_learning_set
 
     write_learning_set(folder, seed, per_class=per_class)
+
+
+@app.command("train-semantic", rich_help_panel=LEARNING)
+def train_semantic(
+    config: ConfigPath = CONFIG,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write, without a configuration.", show_default=False),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(help="COCO instances; simulated frames if absent.", show_default=False),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
+    ] = None,
+    instrument: Annotated[str, typer.Option(help="Tells light and size of pixels.")] = "isiis",
+    initial: Annotated[
+        Path | None, typer.Option(help="A network to begin from.", show_default=False)
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same network.")] = 0,
+) -> None:
+    """Train a network that finds and names objects at once, from annotated or simulated frames."""
+    from seston.config import Config, SemanticTraining, load_config
+    from seston.stages.semantic import train_semantic as run
+
+    if model is None:
+        run(load_config(config))
+        return
+    settings = SemanticTraining(
+        model=model, annotations=annotations, images=images, instrument=instrument,
+        initial=initial, steps=steps, seed=seed,
+    )  # fmt: skip
+    run(Config(semantic=settings))
+
+
+@app.command("annotated-frames", rich_help_panel=LEARNING)
+def annotated_frames(
+    folder: Annotated[Path, typer.Argument(help="Gets a PNG for each frame, instances.json.")],
+    count: Annotated[int, typer.Option(min=1, help="Frames of 4096 lines.")] = 10,
+    plankton: Annotated[int, typer.Option(min=1, help="Organisms in a frame.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+) -> None:
+    """Draw annotated frames as COCO instances: what `train-semantic --annotations` takes."""
+    from seston.learn.semantic.coco import write_coco
+    from seston.simulate.annotated import SimulatedFrames
+
+    write_coco(folder, SimulatedFrames(seed, plankton).frames(0, count))

@@ -57,10 +57,11 @@ def classify(
     from seston.campaign import load_campaign
     from seston.cluster import connect
     from seston.stages.classify import classify as run
+    from seston.stages.classify import settings_of
 
     loaded = load_campaign(config, campaign)
     chosen = loaded.shard(shard)
-    with connect(cores, memory, scheduler) as client:
+    with connect(settings_of(loaded).gpus or cores, memory, scheduler) as client:
         run(loaded, chosen, client)
 
 

@@ -87,6 +87,18 @@ def export_ecopart(
     ecopart(results, out, stamp)
 
 
+@export_app.command("onnx")
+def export_onnx(
+    model: Annotated[Path, typer.Argument(help="Folder of a classifier.")],
+    out: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
+) -> None:
+    """Write a classifier as one ONNX file: squares and sizes in, scores out."""
+    from seston.learn.onnx import export_onnx as run
+
+    card = run(model, out)
+    print(f"{out}: {len(card.taxa)} taxa, model {card.hash[:12]}")
+
+
 @app.command(rich_help_panel=TOOLS)
 def overlay(
     campaign: CampaignName,

@@ -20,19 +20,30 @@ from seston.ecology.particles import (
     pixels_of_diameter,
     size_class,
 )
-from seston.ecology.profiles import Tally, build_profiles, put_in_bins, tally
+from seston.ecology.profiles import (
+    Adjusted,
+    Tally,
+    build_profiles,
+    largest_factor,
+    put_in_bins,
+    tally,
+)
 from seston.ecology.seawater import add_seawater
+from seston.ecology.series import SeriesErrors, bray_curtis, series_errors
 from seston.ecology.spectrum import normalised_biovolume_spectrum
 from seston.ecology.turning import direction, turning_points
 
 __all__ = [
+    "Adjusted",
     "Bins",
     "Calibration",
     "ParticleBins",
+    "SeriesErrors",
     "Tally",
     "Tolerances",
     "add_seawater",
     "bin_particles",
+    "bray_curtis",
     "build_profiles",
     "clean",
     "coarsen_size_classes",
@@ -41,11 +52,13 @@ __all__ = [
     "direction",
     "equivalent_spherical_volume",
     "interpolate_at",
+    "largest_factor",
     "normalised_biovolume_spectrum",
     "particle_diameter",
     "pixels_of_diameter",
     "poisson_interval",
     "put_in_bins",
+    "series_errors",
     "size_class",
     "subsampled_interval",
     "tally",

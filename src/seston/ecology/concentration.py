@@ -121,20 +121,26 @@ def _garwood(count: Float, tail: float) -> tuple[Float, Float]:
 
 
 def subsampled_interval(
-    individuals: ArrayLike, squares: ArrayLike, confidence: float = 0.95
+    individuals: ArrayLike, squares: ArrayLike, largest: ArrayLike, confidence: float = 0.95
 ) -> tuple[Float, Float]:
     """Give confidence limits of a number of individuals of which subsamples were counted.
 
     Objects stand for different numbers of individuals where fractions of a sample were divided
-    differently. The sum of their factors has the mean and the variance of a scaled Poisson count:
-    n = S1^2 / S2 of scale S2 / S1, with S1 and S2 the sums of the factors and of their squares.
-    Where all factors are equal, n is the count and the limits are exact (`poisson_interval`); an
-    empty bin is taken to be of factor 1.
+    differently: the number is a sum of Poisson counts, each times its factor. With S1 and S2 the
+    sums of the factors of what was counted and of their squares, and f the largest factor of any
+    fraction, whether something was counted in it or not, the limits are
+    S2 / (2 S1) chi2.ppf(a/2, 2 S1^2 / S2) and
+    (S2 + f^2) / (2 (S1 + f)) chi2.ppf(1 - a/2, 2 (S1 + f)^2 / (S2 + f^2)), with
+    a = 1 - confidence: one individual more may have been missed where it counts most. Where all
+    factors are equal the limits are exact (`poisson_interval`), else they hold the truth at least
+    as often as they say.
 
     Parameters
     ----------
     individuals, squares : array
-        Sums of the factors, and of their squares.
+        S1 and S2; 0 where nothing was counted.
+    largest : array
+        The largest factor of the fractions that were looked at.
     confidence : float
 
     Returns
@@ -144,20 +150,24 @@ def subsampled_interval(
 
     References
     ----------
-    Bohm, G. and Zech, G. (2014). Statistics of weighted Poisson events and its applications.
-    Nucl. Instrum. Methods A 748, 1-6.
+    Fay, M.P. and Feuer, E.J. (1997). Confidence intervals for directly standardized rates: a
+    method based on the gamma distribution. Statistics in Medicine 16, 791-801.
 
     Examples
     --------
-    >>> lower, upper = subsampled_interval([160.0], [10 * 16.0**2])
+    >>> lower, upper = subsampled_interval([160.0, 0.0], [10 * 16.0**2, 0.0], 16.0)
     >>> lower.round(2).tolist(), upper.round(2).tolist()
-    ([76.72], [294.25])
+    ([76.73, 0.0], [294.25, 59.02])
     """
-    first, second = np.asarray(individuals, np.float64), np.asarray(squares, np.float64)
-    some = first > 0
-    scale = np.divide(second, first, out=np.ones_like(first), where=some)
-    lower, upper = poisson_interval(np.where(some, first / scale, 0.0), confidence)
-    return lower * scale, upper * scale
+    one, two, most = np.broadcast_arrays(
+        np.asarray(individuals, np.float64), np.asarray(squares, np.float64),
+        np.asarray(largest, np.float64),
+    )  # fmt: skip
+    scale = np.divide(two, one, out=np.ones_like(one), where=one > 0)
+    wider = (two + most**2) / (one + most)
+    lower, _ = poisson_interval(np.where(one > 0, one / scale, 0.0), confidence)
+    _, upper = poisson_interval((one + most) / wider - 1, confidence)
+    return lower * scale, upper * wider
 
 
 @overload

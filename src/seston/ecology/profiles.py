@@ -58,6 +58,21 @@ class Tally:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Adjusted:
+    """Individuals by (profile, depth bin, taxon), mended for the errors of the classifier.
+
+    Parameters
+    ----------
+    individuals, lower, upper : array, float64
+        And their limits. NaN where nothing tells them.
+    """
+
+    individuals: Float
+    lower: Float
+    upper: Float
+
+
 def put_in_bins(
     time: Times,
     depth: Float,
@@ -168,6 +183,7 @@ def build_profiles(
     environments: Sequence[xr.Dataset],
     deployments: Sequence[str],
     tolerances: Tolerances | None = None,
+    adjusted: Adjusted | None = None,
 ) -> xr.Dataset:
     """Make the profiles dataset.
 
@@ -175,8 +191,9 @@ def build_profiles(
     ----------
     bins : Bins
     cells : DataFrame
-        time, volume (m3), latitude, longitude, depth (m) of each cell, and depth_min and
-        depth_max (m) where a cell spans more.
+        time, volume (m3), latitude, longitude, depth (m) of each cell, depth_min and
+        depth_max (m) where a cell spans more, and its subsample factor (``factor``) where it is
+        not 1.
     sums : Tally
         Of all objects.
     taxa : DataFrame
@@ -187,6 +204,8 @@ def build_profiles(
         Their names.
     tolerances : Tolerances, optional
         How far in time water and environment may lie apart.
+    adjusted : Adjusted, optional
+        Individuals, mended; NaN if absent.
 
     Returns
     -------
@@ -201,7 +220,8 @@ def build_profiles(
         **_profile_columns(bins, cells, deployments),
         **_depth_axis(bins),
         **_taxon_columns(taxa),
-        **_amounts(sums, volume, taxa),
+        **_amounts(sums, volume, taxa, largest_factor(bins, _column(cells, "factor"))),
+        **_adjusted(adjusted, volume[:, :-1, None], len(taxa)),
         **join_environment(bins, cells["time"].to_numpy(), environments, tolerances),
     }
     dataset = _dataset(values).assign_attrs(environment_join=str(tolerances))
@@ -307,10 +327,39 @@ def _taxon_columns(taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
     }
 
 
-def _amounts(sums: Tally, volume: Float, taxa: pd.DataFrame) -> dict[str, NDArray[Any]]:
+def _column(cells: pd.DataFrame, name: str) -> Float | None:
+    return cells[name].to_numpy(np.float64) if name in cells else None
+
+
+def largest_factor(bins: Bins, factor: Float | None) -> Float:
+    """Give the largest subsample factor of the water of each bin; 1 where there is none.
+
+    Parameters
+    ----------
+    bins : Bins
+    factor : array (n_cells,), optional
+        Of each cell; 1 if absent.
+
+    Returns
+    -------
+    array (profile, depth + 1)
+        The last place of a profile is that of water without depth.
+    """
+    profiles, depths = bins.shape
+    largest = np.ones(profiles * (depths + 1))
+    if factor is not None:
+        largest[bins.slot] = 0.0
+        np.maximum.at(largest, bins.slot, np.asarray(factor, np.float64))
+    return largest.reshape(profiles, depths + 1)
+
+
+def _amounts(
+    sums: Tally, volume: Float, taxa: pd.DataFrame, largest: Float
+) -> dict[str, NDArray[Any]]:
     count, water = sums.count[:, :-1], volume[:, :-1, None]
     individuals = sums.individuals[:, :-1]
-    lower, upper = subsampled_interval(individuals, sums.squares[:, :-1])
+    squares, most = sums.squares[:, :-1], largest[:, :-1, None]
+    lower, upper = subsampled_interval(individuals, squares, most)
     factor = taxa["carbon_mg_mm3"].to_numpy(np.float64)
     biovolume = concentration(sums.biovolume[:, :-1], water)
     return {
@@ -324,4 +373,14 @@ def _amounts(sums: Tally, volume: Float, taxa: pd.DataFrame) -> dict[str, NDArra
         "carbon": biovolume * factor,
         "unpositioned_count": sums.count[:, -1],
         "unpositioned_volume": volume[:, -1],
+    }
+
+
+def _adjusted(adjusted: Adjusted | None, water: Float, taxa: int) -> dict[str, NDArray[Any]]:
+    unknown = np.full((*water.shape[:2], taxa), np.nan)
+    found = adjusted or Adjusted(unknown, unknown, unknown)
+    return {
+        "concentration_adjusted": concentration(found.individuals, water),
+        "concentration_adjusted_lower": concentration(found.lower, water),
+        "concentration_adjusted_upper": concentration(found.upper, water),
     }

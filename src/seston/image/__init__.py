@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 from seston.image.correct import median_background, median_level
-from seston.image.find import find_objects, halo, warm_up
+from seston.image.find import corrected_lines, find_objects, halo, warm_up
 from seston.image.objects import Objects
 from seston.image.vignettes import Measured, measure_vignettes
 
 __all__ = [
     "Measured",
     "Objects",
+    "corrected_lines",
     "find_objects",
     "halo",
     "measure_vignettes",

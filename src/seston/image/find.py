@@ -17,8 +17,8 @@ from seston.image.costly import measure_costly
 from seston.image.kernels import BLOCK, BOTTOM, CELL, COLUMN, LEFT, RIGHT, TOP
 from seston.image.measure import measure
 from seston.image.objects import Objects
-from seston.image.segment import Found, longest, mask_runs, select
-from seston.image.tally import cut, tally
+from seston.image.segment import MARGIN, TILE, Found, longest, mask_runs, select
+from seston.image.tally import corrected_box, cut, tally
 from seston.image.uvp6 import measure_uvp6
 
 #: Objects that are measured at a time: no power of two, or all columns of a block would claim the
@@ -39,12 +39,15 @@ def halo(settings: Segmentation, pixel_height: float) -> int:
     Notes
     -----
     An object ends at most `max_length_mm` after its first line; a faint object that touches it
-    there may be as long again; and their background needs half its window, in whole blocks. For a
-    still camera a frame is a world of its own: 0.
+    there may be as long again; and their background needs half its window, in whole blocks. A
+    network looks at whole tiles and their margins. For a still camera a frame is a world of its
+    own: 0.
     """
     if settings.background != "running_mean":
         return 0
     length = 2 * (longest(settings, pixel_height) + 2 * CELL)
+    if settings.method == "semantic":
+        length = longest(settings, pixel_height) + TILE + 2 * MARGIN
     window = BLOCK * (settings.background_lines // (2 * BLOCK) + 1)
     return BLOCK * ceil((length + window) / BLOCK)
 
@@ -91,10 +94,21 @@ def find_objects(
     ValueError
         `background` is missing or has another shape than `lines`.
     """
-    lines = _checked(lines, background, settings)
-    lit = _light(lines, background, settings, first_line, owned)
+    lit = light_of(lines, background, settings, first_line, owned)
     runs = mask_runs(lit, settings, pixel_height, pixel_width)
     found = select(lit, runs, owned, settings, pixel_height, pixel_width)
+    return measured(lit, found, pixel_height, pixel_width, names, first_line)
+
+
+def measured(
+    lit: Lit,
+    found: Found,
+    pixel_height: float,
+    pixel_width: float,
+    names: Sequence[str],
+    first_line: int,
+) -> Objects:
+    """Measure objects that were found, and cut their vignettes."""
     features, vignettes, offsets = features_of(lit, found, pixel_height, pixel_width, names)
     table = found.table
     return Objects(
@@ -114,6 +128,26 @@ def find_objects(
         background_level=lit.background_level(),
         saturated=lit.saturated(),
     )
+
+
+def corrected_lines(lines: UInt8Array, settings: Segmentation) -> UInt8Array:
+    """Even out the light of a scan of its own: objects dark, the background at level 240.
+
+    Parameters
+    ----------
+    lines : array (line, column), uint8
+        Consecutive lines of one scan, or one frame of a still camera.
+    settings : Segmentation
+        A background that must be given from outside is taken from the frame itself.
+
+    Returns
+    -------
+    array (line, column), uint8
+    """
+    if settings.background in ("neighbours", "given"):
+        settings = settings.model_copy(update={"background": "level"})
+    lit = light_of(lines, None, settings, 0, slice(0, len(lines)))
+    return corrected_box(lit, 0, len(lines), 0, lines.shape[1])
 
 
 def features_of(
@@ -158,13 +192,15 @@ def _checked(
     return np.ascontiguousarray(lines, dtype=np.uint8)
 
 
-def _light(
+def light_of(
     lines: UInt8Array,
     background: UInt8Array | None,
     settings: Segmentation,
     first_line: int,
     owned: slice,
 ) -> Lit:
+    """Tell the light that falls on lines; parameters as in `find_objects`."""
+    lines = _checked(lines, background, settings)
     if settings.background == "running_mean":
         return light_scan(lines, first_line, settings, owned)
     if settings.background == "none":

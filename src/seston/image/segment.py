@@ -24,6 +24,8 @@ from seston.image import coarse, kernels
 from seston.image.correct import Lit
 from seston.image.kernels import AREA, BOTTOM, CELL, TOP, WHITE
 
+#: Side of a tile that a network looks at, and of the margin around it, pixels: see `regions`.
+TILE, MARGIN = 2048, 256
 #: Share of a faint component's pixels in the fine mask from which the fine mask is enough.
 ENOUGH_FINE = 0.5
 

@@ -79,6 +79,14 @@ def cut(lit: Lit, table: NDArray[np.int64]) -> tuple[UInt8Array, NDArray[np.int6
     return vignettes, offsets
 
 
+def corrected_box(lit: Lit, top: int, bottom: int, left: int, right: int) -> UInt8Array:
+    """Correct the levels of a box of rows and columns, ends excluded: array (y, x)."""
+    table = np.zeros((1, 7), np.int64)
+    table[0, [TOP, BOTTOM, LEFT, RIGHT]] = top, bottom, left, right
+    pixels, _ = cut(lit, table)
+    return pixels.reshape(bottom - top, right - left)
+
+
 def tally(found: Found, vignettes: UInt8Array, offsets: NDArray[np.int64]) -> Tally:
     """Sum over the pixels of each object."""
     n = len(found.table)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seston.learn._torch import device, use_threads
     from seston.learn.card import Card, load_card
+    from seston.learn.engine_choice import choose_engine
     from seston.learn.held_out import HeldOut, load_held_out
     from seston.learn.learning_set import LearningSet
     from seston.learn.model import Model, load_model
@@ -22,6 +23,7 @@ __all__ = [
     "HeldOut",
     "LearningSet",
     "Model",
+    "choose_engine",
     "device",
     "load_card",
     "load_held_out",
@@ -36,6 +38,7 @@ _HOME = {
     "HeldOut": "held_out",
     "LearningSet": "learning_set",
     "Model": "model",
+    "choose_engine": "engine_choice",
     "device": "_torch",
     "load_card": "card",
     "load_held_out": "held_out",

@@ -109,6 +109,13 @@ def pretrained(name: str, weights: str) -> tuple[Backbone, str]:
 
 def _create(name: str, *, pretrained: bool) -> Backbone:
     timm = import_timm()
+    if not name.replace(".", "").replace("_", "").replace("-", "").isalnum():
+        # timm would take it for an address, and fetch the network from there.
+        raise ModelError(
+            f"{name!r} is not the name of a network of timm",
+            where="classification.backbone",
+            cure="timm.list_models() lists them.",
+        )
     try:
         module = timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0)
     except (RuntimeError, OSError, ValueError, NotImplementedError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from seston.errors import ModelError
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
-VERSION = 2
+VERSION = 3
 CURE = "Train the model again (`seston train`), or restore its folder from a copy."
 
 
@@ -39,8 +39,10 @@ class Card:
         ``skipped`` files, ``contradictions``; ``taxonomy``: aphia_id, lineage, plankton and group
         of each taxon, where a table told them; ``epochs`` that were run, and the ``best_epoch``.
     metrics : dict
-        On the test part: ``accuracy``, ``balanced_accuracy``, ``f1_macro``, ``log_loss``,
-        ``calibration_error``; ``per_class`` precision, recall, f1, support; ``confusion``.
+        What `seston.learn.appraise.appraise` gives: numbers on the test part with their intervals,
+        ``per_class`` precision, recall, f1, support; ``confusion``, ``thresholds`` and more.
+    calibration : dict
+        What is done to the head's scores, see `seston.learn.calibration`; empty: nothing.
     versions : dict
         Libraries it was trained with.
     weights_sha256, held_out_sha256 : str
@@ -56,6 +58,7 @@ class Card:
     versions: dict[str, str]
     weights_sha256: str
     held_out_sha256: str
+    calibration: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def hash(self) -> str:

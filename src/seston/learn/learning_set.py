@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +79,26 @@ class LearningSet:
         for digest, label in zip(self.digests, self.labels.tolist(), strict=True):
             taxa.setdefault(digest, set()).add(label)
         return sorted(digest for digest, found in taxa.items() if len(found) > 1)
+
+    def rows(self, chosen: Sequence[int]) -> LearningSet:
+        """Give some of the vignettes; all taxa stay."""
+        where = np.asarray(chosen, np.int64)
+
+        def some(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[i] for i in chosen) if values else ()
+
+        def part(values: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if values is None else values[where]
+
+        return replace(
+            self,
+            vignettes=[self.vignettes[i] for i in chosen],
+            labels=self.labels[where],
+            digests=some(self.digests),
+            sha256=hashlib.sha256(f"{self.sha256} {list(chosen)}".encode()).hexdigest(),
+            pixel_sizes_mm=part(self.pixel_sizes_mm),
+            groups=None if self.groups is None else some(self.groups),
+            parts=part(self.parts),
+            origins=some(self.origins),
+            measured=part(self.measured),
+        )

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seston.features import FEATURES
+from seston.learn.engines import EAGER
+from seston.learn.extractor import Extractor
 from seston.learn.measuring import NAMES, measure
 
 Float32Array = NDArray[np.float32]
 Vignettes = Sequence[NDArray[np.uint8]]
-
-
-class Extractor(Protocol):
-    """What turns vignettes into features."""
-
-    @property
-    def n_features(self) -> int:
-        """Features of a vignette."""
-        ...
-
-    def features(self, vignettes: Vignettes, sizes: NDArray[np.float64]) -> Float32Array:
-        """Give (n, n_features) for vignettes whose pixels have sizes (n, 2)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +54,40 @@ def measurer(names: Sequence[str]) -> Measurer:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Features of several extractors, one beside the other."""
+    """All that a head is told of vignettes: what a network saw, sizes, measured features.
 
-    extractors: tuple[Extractor, ...]
+    Parameters
+    ----------
+    network : Extractor, optional
+        Absent where only measured features are looked at.
+    measurer : Measurer
+        May have no names.
+    """
+
+    network: Extractor | None
+    measurer: Measurer
 
     @property
     def n_features(self) -> int:
         """Features of a vignette."""
-        return sum(one.n_features for one in self.extractors)
+        first = 0 if self.network is None else self.network.n_features
+        return first + self.measurer.n_features
 
-    def features(self, vignettes: Vignettes, sizes: NDArray[np.float64]) -> Float32Array:
+    @property
+    def n_network(self) -> int:
+        """Features of the network itself, which are the first."""
+        return 0 if self.network is None else self.network.n_network
+
+    @property
+    def engine(self) -> str:
+        """What computes the network; see `seston.learn.engines`."""
+        return EAGER if self.network is None else self.network.engine
+
+    def features(
+        self, vignettes: Vignettes, sizes: NDArray[np.float64], *, exactly: bool = False
+    ) -> Float32Array:
         """Give (n, n_features) for vignettes whose pixels have sizes (n, 2)."""
-        found = [one.features(vignettes, sizes) for one in self.extractors]
+        found = [self.measurer.features(vignettes, sizes)] if self.measurer.names else []
+        if self.network is not None:
+            found.insert(0, self.network.features(vignettes, sizes, exactly=exactly))
         return np.concatenate(found, axis=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,61 +36,71 @@ def confusion_matrix(truth: ArrayLike, predicted: ArrayLike, n_taxa: int) -> NDA
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a confusion matrix tells.
+    """What a confusion matrix tells; of a stack of matrices (...), what each of them tells.
 
     Parameters
     ----------
-    accuracy : float
+    accuracy : array (...)
         Share of objects that are named rightly.
-    balanced_accuracy : float
+    balanced_accuracy : array (...)
         Mean recall of the taxa that are in the truth.
-    f1_macro : float
+    f1_macro : array (...)
         Mean F1 of the taxa.
-    precision, recall, f1, support : array (n_taxa,)
-        Of each taxon; support is its number of objects in the truth.
+    precision, recall, f1, support, named : array (..., n_taxa)
+        Of each taxon; support is its number of objects in the truth, named how many were given
+        its name.
     """
 
-    accuracy: float
-    balanced_accuracy: float
-    f1_macro: float
+    accuracy: Any
+    balanced_accuracy: Any
+    f1_macro: Any
     precision: Float64Array
     recall: Float64Array
     f1: Float64Array
     support: Float64Array
+    named: Float64Array
 
-    def over(self, members: ArrayLike, *, weighted: bool) -> tuple[float, float]:
+    def over(self, members: ArrayLike, *, weighted: bool) -> tuple[Any, Any]:
         """Give precision and recall over some taxa, such as the living plankton.
 
         Parameters
         ----------
         members : array (n_taxa,), bool
         weighted : bool
-            True: weighted by support, as the paper does; False: plain mean (macro).
+            True: weighted by support, as the paper does; False: plain mean (macro) over those
+            that are in the truth or were named.
         """
         chosen = np.asarray(members, bool)
-        weights = self.support[chosen] if weighted else np.ones(int(chosen.sum()))
-        return _mean(self.precision[chosen], weights), _mean(self.recall[chosen], weights)
+        support, named = self.support[..., chosen], self.named[..., chosen]
+        weights = support if weighted else ((support > 0) | (named > 0)).astype(float)
+        precision, recall = self.precision[..., chosen], self.recall[..., chosen]
+        return _mean(precision, weights), _mean(recall, weights)
 
 
 def report(confusion: ArrayLike) -> Report:
-    """Measure a confusion matrix (truth in rows); entries may be counts or weights."""
+    """Measure a confusion matrix (truth in rows) or a stack of them.
+
+    Entries may be counts or weights.
+    """
     counts = np.asarray(confusion, np.float64)
-    right, support, named = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    support, named = counts.sum(axis=-1), counts.sum(axis=-2)
     precision, recall = _ratio(right, named), _ratio(right, support)
     f1 = _ratio(2 * right, named + support)
     return Report(
-        accuracy=float(_ratio(right.sum(), counts.sum())),
+        accuracy=_ratio(right.sum(axis=-1), support.sum(axis=-1))[()],
         balanced_accuracy=_mean(recall, (support > 0).astype(float)),
         f1_macro=_mean(f1, ((support > 0) | (named > 0)).astype(float)),
         precision=precision,
         recall=recall,
         f1=f1,
         support=support,
+        named=named,
     )
 
 
 def merge(confusion: ArrayLike, groups: Sequence[int], n_groups: int) -> Float64Array:
-    """Add up a confusion matrix over groups of taxa: ``groups[i]`` is the group of taxon i."""
+    """Add up confusion matrices (..., n, n) over groups: ``groups[i]`` is the group of taxon i."""
     member = np.eye(n_groups)[np.asarray(groups, np.int64)]
     return np.asarray(member.T @ np.asarray(confusion, np.float64) @ member)
 
@@ -134,12 +145,43 @@ def calibration_error(scores: ArrayLike, truth: ArrayLike, bins: int = 15) -> fl
     ----------
     Guo et al. (2017), On calibration of modern neural networks, section 2.
     """
-    table = np.asarray(scores, np.float64)
+    table = reliability(scores, truth, bins)
+    gap = np.abs(table.confidence - table.right)
+    return float((table.count * gap).sum() / max(1, table.count.sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How often objects are named rightly, by how sure the model was.
+
+    Parameters
+    ----------
+    count : array (bins,)
+        Objects whose best score lies in a bin; bins part 0 to 1 evenly.
+    confidence, right : array (bins,)
+        Mean best score, and share that is named rightly; 0 where there is none.
+    """
+
+    count: Float64Array
+    confidence: Float64Array
+    right: Float64Array
+
+
+def reliability(scores: ArrayLike, truth: ArrayLike, bins: int = 15) -> Reliability:
+    """Compare what the scores say with what is true (Guo et al. 2017, section 2)."""
+    table, rows = np.asarray(scores, np.float64), np.asarray(truth, np.int64)
     confidence = table.max(axis=1)
-    right = table.argmax(axis=1) == np.asarray(truth, np.int64)
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
-    gap = np.bincount(which, weights=confidence - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    which = confidence_bin(confidence, bins)
+    count, sure, right = (
+        np.bincount(which, weights=weights, minlength=bins)
+        for weights in (None, confidence, table.argmax(axis=1) == rows)
+    )
+    return Reliability(count.astype(float), _ratio(sure, count), _ratio(right, count))
+
+
+def confidence_bin(confidence: Float64Array, bins: int) -> NDArray[np.int64]:
+    """Give the bin of each best score, counted from 0."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> Float64Array:
@@ -148,5 +190,5 @@ def _ratio(part: ArrayLike, whole: ArrayLike) -> Float64Array:
     return out
 
 
-def _mean(values: Float64Array, weights: Float64Array) -> float:
-    return float(_ratio((values * weights).sum(), weights.sum()))
+def _mean(values: Float64Array, weights: Float64Array) -> Any:  # noqa: ANN401, a float or array
+    return _ratio((values * weights).sum(axis=-1), weights.sum(axis=-1))[()]

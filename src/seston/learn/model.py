@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,89 +12,42 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seston.ahead import ahead
 from seston.errors import ConfigError, InputError, ModelError
-from seston.learn import backbones, preprocess
+from seston.learn import backbones, engines, preprocess
 from seston.learn._torch import device as best_device
+from seston.learn.calibration import Calibration, calibrated
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
+from seston.learn.extractor import BATCH_SIZE, Extractor, place_of
 from seston.learn.heads import HEADS, Head
-from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Joined, measurer
 
 if TYPE_CHECKING:
     import torch
 
+__all__ = ["BATCH_SIZE", "DOUBT", "Extractor", "Looked", "Model", "in_doubt", "load_model"]
+
 Float32Array = NDArray[np.float32]
 
-BATCH_SIZE = 128
-CPU_BATCH = 32
-"""On a CPU, the layers of a larger batch no longer fit the cache: at 128, a third slower."""
+DOUBT = 0.5
+"""An engine in bfloat16 moves the logarithm of the odds of the best two taxa by less than this: a
+vignette whose two are nearer is looked at again in float32 (the best is less than 1.65 times as
+likely as the next). Measured in docs/performance.md: labels then are those of float32."""
 
 
-class Extractor:
-    """A backbone on a device, that gives features of vignettes.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a model found in vignettes.
 
     Parameters
     ----------
-    backbone : Backbone
-    side : int
-        Side of the squares that it looks at, pixels.
-    device : torch.device
-    batch_size : int
-        Vignettes at a time on a GPU.
+    scores : array (n, n_taxa), float32
+    embedding : array (n, n_features), float32
+        What the network saw: features that lie near each other where vignettes look alike.
     """
 
-    def __init__(
-        self,
-        backbone: backbones.Backbone,
-        side: int,
-        device: torch.device,
-        batch_size: int = BATCH_SIZE,
-    ) -> None:
-        import torch
-
-        self._backbone, self._side, self._device = backbone, side, device
-        self._batch_size = min(batch_size, CPU_BATCH) if device.type == "cpu" else batch_size
-        module = backbones.fold_batch_norms(backbone.module)
-        self._module = module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    @property
-    def n_features(self) -> int:
-        """Features of the network and of size together."""
-        return self._backbone.n_features + len(preprocess.SIZE_INPUTS)
-
-    def features(
-        self, vignettes: Sequence[NDArray[np.uint8]], sizes: NDArray[np.float64]
-    ) -> Float32Array:
-        """Look at vignettes: (n, n_features) of the network, then the size inputs.
-
-        Parameters
-        ----------
-        vignettes : sequence of array (y, x), uint8
-        sizes : array (n, 2)
-            Height and width of their pixels.
-        """
-        out = np.empty((len(vignettes), self.n_features), np.float32)
-        n_network = self._backbone.n_features
-        for start in range(0, len(vignettes), self._batch_size):
-            rows = slice(start, start + self._batch_size)
-            grey = preprocess.squares(vignettes[rows], self._side, sizes[rows])
-            out[rows, :n_network] = self._look(grey)
-        out[:, n_network:] = preprocess.size_inputs(vignettes, sizes)
-        return out
-
-    def _look(self, grey: NDArray[np.uint8]) -> Float32Array:
-        import torch
-
-        gpu = self._device.type == "cuda"
-        with (
-            torch.inference_mode(),
-            torch.autocast("cuda", torch.bfloat16, enabled=gpu),
-        ):
-            pixels = torch.from_numpy(grey[:, None]).to(self._device).float()
-            scaled = pixels.div_(255 * self._backbone.std)
-            scaled.sub_(self._backbone.mean / self._backbone.std)
-            found = self._module(scaled.contiguous(memory_format=torch.channels_last))
-        return np.asarray(found.float().cpu().numpy(), np.float32)
+    scores: Float32Array
+    embedding: Float32Array
 
 
 @dataclass(frozen=True)
@@ -104,12 +57,12 @@ class Model:
     Parameters
     ----------
     card : Card
-    extractor : Extractor
+    extractor : Joined
     head : Head
     """
 
     card: Card
-    extractor: AnyExtractor
+    extractor: Joined
     head: Head
 
     @property
@@ -148,19 +101,89 @@ class Model:
             A vignette is not a grey picture, a pixel size is wrong, or the model needs it and
             it is not given.
         """
+        return self.look(vignettes, pixel_size_mm).scores
+
+    def look(
+        self,
+        vignettes: Sequence[NDArray[np.uint8]],
+        pixel_size_mm: ArrayLike | None = None,
+    ) -> Looked:
+        """Score vignettes, and give what the network saw in them; see `predict`."""
+        return self._judged(*self._featured((vignettes, pixel_size_mm)))
+
+    def look_at_all(
+        self, parts: Iterable[tuple[Sequence[NDArray[np.uint8]], ArrayLike | None]]
+    ) -> Iterator[Looked]:
+        """Score part after part, so that the device does not wait.
+
+        Parts are made in one thread, go through the network in another, and their features get
+        scores in this one: at the same time, and no more than two of each wait.
+
+        Parameters
+        ----------
+        parts : iterable of (vignettes, pixel_size_mm)
+            As `predict` takes them.
+        """
+        for part in ahead(map(self._featured, ahead(parts))):
+            yield self._judged(*part)
+
+    def _featured(
+        self, part: tuple[Sequence[NDArray[np.uint8]], ArrayLike | None]
+    ) -> tuple[Sequence[NDArray[np.uint8]], NDArray[np.float64], Float32Array]:
+        vignettes, pixel_size_mm = part
+        sizes = self._sizes(vignettes, pixel_size_mm)
+        return vignettes, sizes, self.extractor.features(vignettes, sizes)
+
+    def _judged(
+        self,
+        vignettes: Sequence[NDArray[np.uint8]],
+        sizes: NDArray[np.float64],
+        features: Float32Array,
+    ) -> Looked:
+        scores = self._scores(features)
+        if not engines.is_exact(self.extractor.engine):
+            again = np.flatnonzero(in_doubt(scores))
+            exact = self.extractor.features(
+                [vignettes[i] for i in again.tolist()], sizes[again], exactly=True
+            )
+            scores[again] = self._scores(exact)
+        return Looked(scores, features[:, : self.extractor.n_network])
+
+    def _scores(self, features: Float32Array) -> Float32Array:
+        """Scores of features: all that is done to them is done here."""
+        return calibrated(self.head.predict_proba(features), self.card.calibration)
+
+    def _sizes(
+        self, vignettes: Sequence[NDArray[np.uint8]], pixel_size_mm: ArrayLike | None
+    ) -> NDArray[np.float64]:
+        """Sizes of pixels as the model learned them: in mm, or of one pixel's width."""
         preprocess.check_vignettes(vignettes)
         sizes = preprocess.pixel_sizes(len(vignettes), pixel_size_mm)
         if self.card.size_unit == "pixel":
-            sizes = sizes / sizes[:, 1:]
-        elif pixel_size_mm is None:
+            return np.asarray(sizes / sizes[:, 1:])
+        if pixel_size_mm is None:
             raise InputError(
                 "the model learned sizes in mm, and no pixel size is given",
                 cure="Give the pixel size of the vignettes.",
             )
-        return self.head.predict_proba(self.extractor.features(vignettes, sizes))
+        return sizes
 
 
-def load_model(folder: Path, *, device: str | None = None, batch_size: int = BATCH_SIZE) -> Model:
+def in_doubt(scores: Float32Array) -> NDArray[np.bool_]:
+    """Say of each row of scores whether the engine's rounding could have chosen the taxon."""
+    if scores.shape[1] < 2:
+        return np.zeros(len(scores), bool)
+    best = np.partition(scores, -2, axis=1)[:, -2:]
+    return np.asarray(best[:, 1] < best[:, 0] * np.exp(DOUBT))
+
+
+def load_model(
+    folder: Path,
+    *,
+    device: str | None = None,
+    batch_size: int = BATCH_SIZE,
+    engine: str = engines.EAGER,
+) -> Model:
     """Load a model from its folder.
 
     Parameters
@@ -171,20 +194,26 @@ def load_model(folder: Path, *, device: str | None = None, batch_size: int = BAT
         See `device`.
     batch_size : int
         Vignettes at a time on a GPU (on a CPU not more than 32).
+    engine : str
+        What computes: ``eager`` (exact, everywhere), another of `seston.learn.engines`, or
+        ``auto``: the fastest here, as it was measured the first time.
 
     Raises
     ------
     ModelError
         A file is missing, damaged, changed, or does not fit the other.
     ConfigError
-        The device is not there.
+        The device is not there, or the engine cannot run on it.
     """
     folder = Path(folder)
     card = load_card(folder)
+    Calibration.from_facts(card.calibration, len(card.taxa))  # refused now, or never
     arrays = _weights(folder / WEIGHTS, card)
     try:
         head = HEADS[card.head["kind"]].from_arrays(_part(arrays, "head."))
-        extractor = _extractor(card, arrays, folder / WEIGHTS, best_device(device), batch_size)
+        extractor = _extractor(
+            card, arrays, folder / WEIGHTS, best_device(device), batch_size, engine
+        )
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, ModelError | ConfigError):
             raise
@@ -195,20 +224,40 @@ def load_model(folder: Path, *, device: str | None = None, batch_size: int = BAT
 
 
 def _extractor(
-    card: Card, arrays: dict[str, Any], path: Path, device: torch.device, batch_size: int
-) -> AnyExtractor:
+    card: Card,
+    arrays: dict[str, Any],
+    path: Path,
+    device: torch.device,
+    batch_size: int,
+    engine: str,
+) -> Joined:
     facts = card.preprocessing
-    parts: list[AnyExtractor] = []
+    network = None
     if facts.get("inputs", "deep") != "measured":
-        name, side = str(card.backbone["name"]), int(facts["image_size"])
-        built = backbones.build(name)
-        backbones.fill(built.module, _part(arrays, "backbone."), path)
-        mean, std = float(facts["mean"]), float(facts["std"])
-        backbone = backbones.Backbone(name, built.module, built.n_features, mean, std)
-        parts.append(Extractor(backbone, side, device, batch_size))
-    if facts.get("measured"):
-        parts.append(measurer(facts["measured"]))
-    return Joined(tuple(parts))
+        backbone = _backbone(card, arrays, path)
+        side = int(facts["image_size"])
+        network = Extractor(
+            backbone, side, device, batch_size, _chosen(engine, backbone, side, device, batch_size)
+        )
+    return Joined(network, measurer(facts.get("measured", ())))
+
+
+def _backbone(card: Card, arrays: dict[str, Any], path: Path) -> backbones.Backbone:
+    name, facts = str(card.backbone["name"]), card.preprocessing
+    built = backbones.build(name)
+    backbones.fill(built.module, _part(arrays, "backbone."), path)
+    mean, std = float(facts["mean"]), float(facts["std"])
+    return backbones.Backbone(name, built.module, built.n_features, mean, std)
+
+
+def _chosen(
+    engine: str, backbone: backbones.Backbone, side: int, device: torch.device, batch_size: int
+) -> str:
+    from seston.learn.engine_choice import choose
+
+    if engine != engines.AUTO:
+        return engine
+    return choose(engine, backbone, place_of(side, device, batch_size))
 
 
 def _weights(path: Path, card: Card) -> dict[str, Any]:

@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 
 from seston import config
-from seston.learn import metrics, preprocess
+from seston.learn import preprocess
+from seston.learn.appraise import appraise
+from seston.learn.calibration import prior
 from seston.learn.card import Card
 from seston.learn.heads import effective_prior, taxon_weights
 from seston.learn.heads.prototypes import PrototypesHead
-from seston.learn.held_out import HeldOut
 from seston.learn.learning_set import LearningSet
 from seston.learn.loop import Epoch
 from seston.learn.splits import TEST, TRAIN, VALIDATION
@@ -67,7 +68,8 @@ def card_of(
             "size_importance": SIZE_IMPORTANCE,
         },
         training=_training(pictures, settings, trained),
-        metrics=_metrics(trained.held_out, pictures.taxa),
+        metrics=_metrics(pictures, settings, trained),
+        calibration=trained.calibration.facts(),
         versions={**{name: version(name) for name in LIBRARIES}, "opencv": cv2.__version__},
         weights_sha256=weights_sha256,
         held_out_sha256=held_out_sha256,
@@ -128,7 +130,7 @@ def _training(pictures: LearningSet, settings: config.Training, trained: Trained
 
 
 def _taxonomy(pictures: LearningSet) -> dict[str, dict[str, Any]]:
-    """Give what the table of taxa tells of each taxon; nothing where there was none."""
+    """Give what the table of taxa tells of each taxon; nothing where there was no table."""
     known = ((taxon, pictures.taxonomy.get(taxon)) for taxon in pictures.taxa)
     return {
         taxon: {
@@ -156,34 +158,28 @@ def _epochs(settings: config.Training, history: Sequence[Epoch]) -> dict[str, An
 
 
 def _prior(pictures: LearningSet, settings: config.Training, trained: Trained) -> list[float]:
-    """Shares of the taxa that the scores answer to: a prototype is one a taxon, however many."""
+    """Give the shares of taxa that the scores answer to: a prototype is one, however many."""
     n = len(pictures.taxa)
+    if shifted := prior(trained.calibration, trained.held_out):
+        return shifted
     if isinstance(trained.head, PrototypesHead):
         return [1 / n] * n
     learned = pictures.labels[trained.parts == TRAIN]
     own = taxon_weights(learned, n, settings.class_weight_power)
-    prior: list[float] = effective_prior(learned, own).tolist()
-    return prior
+    shares: list[float] = effective_prior(learned, own).tolist()
+    return shares
 
 
-def _metrics(held_out: HeldOut, taxa: tuple[str, ...]) -> dict[str, Any]:
-    """Measure on the test part, or where none could be spared, on all that was held out."""
-    tested = held_out.test if held_out.test.labels.size else held_out
-    scores, truth = tested.scores, tested.labels
-    if len(truth) == 0:
-        return {}
-    confusion = metrics.confusion_matrix(truth, scores.argmax(axis=1), len(taxa))
-    found = metrics.report(confusion)
-    columns = zip(found.precision, found.recall, found.f1, found.support, strict=True)
-    return {
-        "accuracy": found.accuracy,
-        "balanced_accuracy": found.balanced_accuracy,
-        "f1_macro": found.f1_macro,
-        "log_loss": metrics.log_loss(scores, truth),
-        "calibration_error": metrics.calibration_error(scores, truth),
-        "per_class": {
-            taxon: {"precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-            for taxon, (p, r, f, n) in zip(taxa, columns, strict=True)
-        },
-        "confusion": confusion.tolist(),
-    }
+def _metrics(pictures: LearningSet, settings: config.Training, trained: Trained) -> dict[str, Any]:
+    """Measure on what was held out; of plankton and groups only where they are told of all."""
+    known = [pictures.taxonomy.get(taxon) for taxon in pictures.taxa]
+    plankton = [bool(k.plankton) for k in known if k is not None]
+    groups = [k.group for k in known if k is not None and k.group]
+    n = len(pictures.taxa)
+    return appraise(
+        trained.held_out,
+        pictures.taxa,
+        plankton=plankton if len(plankton) == n else None,
+        groups=groups if len(groups) == n else None,
+        seed=settings.seed,
+    )

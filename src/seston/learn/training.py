@@ -19,15 +19,15 @@ from seston.atomic import new_folder
 from seston.errors import ConfigError
 from seston.learn import backbones, preprocess
 from seston.learn._torch import device as best_device
+from seston.learn.calibration import Calibration, calibrate
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
 from seston.learn.duplicates import CONFLICTS, duplicates
+from seston.learn.extractor import Extractor
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.learning_set import LearningSet
-from seston.learn.measured import Extractor as AnyExtractor
 from seston.learn.measured import Joined, Measurer
-from seston.learn.model import Extractor
 from seston.learn.sources import read_learning_set
 from seston.learn.splits import TRAIN, VALIDATION, split, split_table
 from seston.progress import progress
@@ -63,6 +63,8 @@ class Trained:
     parts : array (n,), uint8
         Part of each vignette of the learning set: see `seston.learn.splits`.
     held_out : HeldOut
+        With calibrated scores.
+    calibration : Calibration
     history : tuple of Epoch
         Empty where nothing was fine-tuned.
     """
@@ -73,6 +75,7 @@ class Trained:
     head: Head
     parts: NDArray[np.uint8]
     held_out: HeldOut
+    calibration: Calibration
     history: tuple[Epoch, ...] = ()
 
 
@@ -175,13 +178,15 @@ class _Trainer:
         features = self._features(self._extractor(backbone), "train")
         if head is None or not self._is_whole(head):
             head = HEADS[self._settings.head].fit(self._lesson(features, backbone))
+        calibration, held_out = calibrate(self._held_out(head, features), self._settings.seed)
         return Trained(
             backbone=backbone,
             weights_sha256=sha256,
             measured=self._measured,
             head=head,
             parts=self._parts,
-            held_out=self._held_out(head, features),
+            held_out=held_out,
+            calibration=calibration,
             history=tuple(history),
         )
 
@@ -197,15 +202,14 @@ class _Trainer:
             return None, ""
         return backbones.pretrained(self._settings.backbone, self._settings.weights)
 
-    def _extractor(self, backbone: backbones.Backbone | None) -> AnyExtractor:
-        parts: list[AnyExtractor] = [Measurer(self._measured)] if self._measured else []
+    def _extractor(self, backbone: backbones.Backbone | None) -> Joined:
+        network = None
         if backbone is not None:
             settings = self._settings
-            side, most = settings.image_size, settings.batch_size
-            parts.insert(0, Extractor(backbone, side, self._device, most))
-        return Joined(tuple(parts))
+            network = Extractor(backbone, settings.image_size, self._device, settings.batch_size)
+        return Joined(network, Measurer(self._measured))
 
-    def _features(self, extractor: AnyExtractor, title: str) -> Float32Array:
+    def _features(self, extractor: Extractor | Joined, title: str) -> Float32Array:
         vignettes = self._pictures.vignettes
         sizes = preprocess.pixel_sizes(len(vignettes), self._pictures.pixel_sizes_mm)
         found = []

@@ -9,6 +9,7 @@ from seston.plot.mosaic import mosaic
 from seston.plot.overlay import overlay
 from seston.plot.profile import profile, profile_grid, water_profile
 from seston.plot.quality import quality, reasons
+from seston.plot.reliability import reliability
 from seston.plot.section import has_values, section, sections
 from seston.plot.spectrum import size_spectrum
 from seston.plot.style import to_png, to_svg
@@ -26,6 +27,7 @@ __all__ = [
     "profile_grid",
     "quality",
     "reasons",
+    "reliability",
     "section",
     "sections",
     "size_spectrum",

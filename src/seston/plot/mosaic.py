@@ -23,11 +23,12 @@ def mosaic(
     pixel_width: ArrayLike,
     *,
     title: str = "",
+    unit: str = "mm",
     columns_px: int = 680,
     rows_px: int = 250,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw vignettes side by side at one scale, with a bar of that scale in mm.
+    """Draw vignettes side by side at one scale, with a bar of that scale.
 
     Pixels that are not square are drawn as they were in the water. The scale is chosen from
     the vignettes; those that find no room are left out (`arrange` says which).
@@ -40,6 +41,8 @@ def mosaic(
         Size of a pixel across the lines and along a line.
     title : str
         Said above the mosaic.
+    unit : str
+        Of the sizes of pixels, where they are not known in mm.
     columns_px, rows_px : int
         Most pixels of the mosaic.
     ax : Axes, optional
@@ -48,7 +51,7 @@ def mosaic(
     Returns
     -------
     Axes
-        Its data coordinates are millimetres.
+        Its data coordinates are millimetres, or the unit.
     """
     heights, widths = (_each(size, len(vignettes)) for size in (pixel_height, pixel_width))
     sizes = np.array(
@@ -68,7 +71,7 @@ def mosaic(
         high = canvas.shape[0] / 100 + 0.52
         figure = Figure(figsize=(columns_px / 100, high))
         ax = figure.add_axes((0, 0.24 / high, 1, canvas.shape[0] / 100 / high))
-    _show(ax, canvas, scale, title)
+    _show(ax, canvas, scale, title, unit)
     return ax
 
 
@@ -118,7 +121,7 @@ def _resized(vignette: UInt8Array, high: int, wide: int) -> UInt8Array:
     return np.asarray(cv2.resize(np.ascontiguousarray(vignette), (wide, high), interpolation=how))
 
 
-def _show(ax: Axes, canvas: UInt8Array, scale: float, title: str) -> None:
+def _show(ax: Axes, canvas: UInt8Array, scale: float, title: str, unit: str) -> None:
     high, wide = canvas.shape[0] / scale, canvas.shape[1] / scale
     ax.imshow(
         canvas, cmap="gray", vmin=0, vmax=255, extent=(0, wide, high, 0), interpolation="nearest"
@@ -129,7 +132,7 @@ def _show(ax: Axes, canvas: UInt8Array, scale: float, title: str) -> None:
     length = _round_length(wide * 0.16)
     below = high + 9 / scale
     ax.plot([0, length], [below, below], color=INK, lw=2.2, clip_on=False, solid_capstyle="butt")
-    ax.text(length + 5 / scale, below, f"{length:g} mm", va="center", fontsize=8, clip_on=False)
+    ax.text(length + 5 / scale, below, f"{length:g} {unit}", va="center", fontsize=8, clip_on=False)
     ax.set(xlim=(0, wide), ylim=(high, 0))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
@@ -12,20 +11,16 @@ import numpy as np
 import pandas as pd
 
 from seston.errors import InputError
-from seston.frame import UInt8Array
-from seston.readers import pictures, video
+from seston.readers.films import MOST_MISSING, SUFFIXES, FilmReader, read_header
 from seston.readers.listing import Listed, list_stills
 from seston.readers.names import natural
-from seston.readers.reader import FrameReader, files_below, none_found
+from seston.readers.reader import files_below, none_found
 
-SUFFIXES = video.SUFFIXES | pictures.SUFFIXES
 _AT_A_TIME = 8  # headers read at once: the disk waits, not the processor
-#: A header that promises more frames than these beside the ones there are is not believed.
-_MOST_MISSING = 4096
 _NEVER = np.datetime64("NaT", "ns")
 
 
-class AreaCamera(FrameReader):
+class AreaCamera(FilmReader):
     """One deployment of such a camera. An instrument says how it names its files."""
 
     #: Frames per second of its videos, where campaigns.csv tells no `frame_interval_s`.
@@ -52,18 +47,8 @@ class AreaCamera(FrameReader):
             listed,
             self.deployment.deployment,
             self.optics,
-            frame_interval_s=self.deployment.frame_interval_s or 1 / self.rate_hz,
             ingest=self.ingest if films else None,
         )
-
-    def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
-        """Decode frames of one file; see `FrameReader.read`."""
-        file = self.deployment.path / path
-        if file.suffix.lower() in video.SUFFIXES:
-            yield from video.read_frames(file, indices)
-        else:
-            for _ in indices:
-                yield pictures.read_picture(file)
 
     def _order(self, path: Path) -> tuple[bool, int, list[tuple[int, str]]]:
         time = self.time_of(path)
@@ -76,18 +61,13 @@ class AreaCamera(FrameReader):
         time, name = self.time_of(path) + offset, path.as_posix()
         file = self.deployment.path / path
         try:
-            if path.suffix.lower() in video.SUFFIXES:
-                header = video.read_header(file)
-                complete, claimed = header.complete, header.claimed
-                height, width = header.height, header.width
-            else:
-                size = pictures.read_header(file)
-                height, width, complete, claimed = size.height, size.width, 1, 1
+            header = read_header(file)
         except InputError as error:
             return Listed(name, time, problem=error.what)
         problem = "its name tells no time" if np.isnat(time) else ""
-        missing = min(claimed - complete, _MOST_MISSING)
         return Listed(
-            name, time, height, width, complete, missing,
-            problem if complete else "the file holds no whole frame",
+            name, time, header.height, header.width, header.complete,
+            missing=min(header.claimed - header.complete, MOST_MISSING),
+            interval_s=self.deployment.frame_interval_s or 1 / self.rate_hz,
+            problem=problem if header.complete else "the file holds no whole frame",
         )  # fmt: skip

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 def as_number(cell: str) -> float:
     """Read a number; a decimal comma is understood, and what is none, or infinite, is NaN."""
+    if not cell:  # most cells of some tables, and an exception takes time
+        return math.nan
     try:
         value = float(cell)
     except ValueError:
@@ -23,4 +25,10 @@ def as_number(cell: str) -> float:
 
 def as_numbers(cells: Iterable[str]) -> NDArray[np.float64]:
     """Read many numbers; see `as_number`."""
-    return np.fromiter((as_number(cell) for cell in cells), np.float64)
+    texts = list(cells)
+    try:
+        numbers = np.fromiter(map(float, texts), np.float64, len(texts))
+    except ValueError:  # some are none
+        return np.fromiter(map(as_number, texts), np.float64, len(texts))
+    numbers[~np.isfinite(numbers)] = np.nan
+    return numbers

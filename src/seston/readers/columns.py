@@ -43,7 +43,7 @@ _LABELS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 
 #: Factor from each unit to the registry's. Oxygen is taken to umol/l or umol/kg here; the former
-#: becomes umol/kg where temperature and salinity are known (`environment.assemble`).
+#: becomes umol/kg where temperature and salinity are known (`environment.join`).
 _DEGREES = {"": 1.0, "deg": 1.0, "degree": 1.0, "degrees": 1.0, "decimals": 1.0, "decimal": 1.0}
 _FACTORS: Mapping[str, Mapping[str, float]] = MappingProxyType({
     "depth": {"m": 1.0, "meter": 1.0, "meters": 1.0},

@@ -45,8 +45,8 @@ class Ecopart(CastReader):
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
-        """Look for a table of raw particles, in the folder or one below."""
-        names = ("*_PAR_raw_*.tsv", "*_rawfiles.zip")
+        """Look for a table of raw particles, or a summary, in the folder or one below."""
+        names = ("*_PAR_raw_*.tsv", "*_rawfiles.zip", _SUMMARY)
         places = ("", "*/")
         return path.is_dir() and any(
             next(path.glob(place + name), None) is not None for place in places for name in names
@@ -63,10 +63,10 @@ class Ecopart(CastReader):
                 casts += [self._cast(row, path) for _, row in table.iterrows()]
         if not casts:
             raise InputError(
-                "no summary of a raw export",
+                "no summary of a raw export" + (", but one of tables of results" * bool(summaries)),
                 where=root,
                 cure="EcoPart writes ..._Export_metadata_summary.tsv beside the raw tables: it "
-                "tells volumes and calibrations.",
+                "tells volumes and calibrations. Its detailed and reduced tables are results.",
             )
         return sorted((c for c in casts if c is not None), key=lambda c: (c.time, c.sample))
 

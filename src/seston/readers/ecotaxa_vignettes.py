@@ -16,7 +16,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -186,6 +185,8 @@ def _footer(picture: UInt8Array, look: Look, box: Sequence[float]) -> int:
 
 def _mask(picture: UInt8Array, look: Look, raw: bool) -> NDArray[np.bool_] | None:
     """Give the largest 8-connected piece beyond the threshold that the table tells."""
+    import cv2
+
     limit = _limit(look, raw)
     if limit is None:
         return None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.variables import BAD, ENVIRONMENT, MISSING, NOT_CHECKED, SUSPECT
+
+if TYPE_CHECKING:  # a look into a folder needs no more than the records
+    import xarray as xr
 
 #: Values outside are a sensor's nonsense or another unit: they become NaN and are counted.
 PLAUSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType({
@@ -31,7 +33,9 @@ PLAUSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType({
 _SENSORS = tuple(name for name in ENVIRONMENT if f"{name}_flag" in ENVIRONMENT)
 
 
-def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr.Dataset:
+def join(
+    tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()
+) -> tuple[pd.DataFrame, list[str]]:
     """Join the records of logs.
 
     Parameters
@@ -47,16 +51,18 @@ def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr
 
     Returns
     -------
-    Dataset (time)
-        Variables of the registry's environment that at least one record tells, sorted by time,
+    records : DataFrame
+        ``time`` and variables of the registry's environment, each with its flag, sorted by time,
         no time twice. Of records that share a time the first that tells a value is kept; those of
         casts are all kept, nanoseconds apart. They may tell no time of their own (``time_flag``
         missing): they have that of their cast, or none, and stand at the end. Bad values are NaN
-        and keep their flag. Attribute ``problems`` says what was wrong.
+        and keep their flag.
+    problems : list of str
+        What was wrong.
     """
     said = [_with_flags(table) for table in tables if len(table)]
     if not said:
-        return _dataset(pd.DataFrame({"time": np.empty(0, "datetime64[ns]")}), list(problems))
+        return pd.DataFrame({"time": np.empty(0, "datetime64[ns]")}), list(problems)
     records = pd.concat(said, ignore_index=True)
     records["sample"] = records["sample"].fillna("") if "sample" in records else ""
     records = records[records["time"].notna() | (records["sample"] != "")]
@@ -65,7 +71,12 @@ def assemble(tables: Sequence[pd.DataFrame], problems: Sequence[str] = ()) -> xr
     records = _in_time(records)
     found += _remove_bad(records)
     found += _flag_implausible(records)
-    return _dataset(_derived(records), found)
+    return _derived(records), found
+
+
+def told(records: pd.DataFrame) -> list[str]:
+    """Name the variables that at least one record of `join` tells."""
+    return [name for name in _SENSORS if name in records and records[name].notna().any()]
 
 
 def flag_name(name: str) -> str:
@@ -176,10 +187,20 @@ def _oxygen_per_kg(records: pd.DataFrame) -> pd.Series[float]:
     return per_kg.where(per_kg.notna(), records["oxygen"] * 1000 / density)
 
 
-def _dataset(records: pd.DataFrame, problems: list[str]) -> xr.Dataset:
-    told = [name for name in _SENSORS if name in records and records[name].notna().any()]
-    variables = {n: ("time", records[n].to_numpy(ENVIRONMENT[n].dtype), _attrs(n)) for n in told}
-    for name in told:
+def as_dataset(records: pd.DataFrame, problems: Sequence[str]) -> xr.Dataset:
+    """Make the environment of a deployment of records as `join` gives them.
+
+    Returns
+    -------
+    Dataset (time)
+        The variables that are `told`, in the registry's units and dtypes, and their flags.
+        Attribute ``problems`` says what was wrong.
+    """
+    import xarray as xr
+
+    names = told(records)
+    variables = {n: ("time", records[n].to_numpy(ENVIRONMENT[n].dtype), _attrs(n)) for n in names}
+    for name in names:
         flag = records[f"{name}_flag"]
         flag = flag.where(records[name].notna() | (flag == BAD), float(MISSING))
         variables[f"{name}_flag"] = ("time", flag.to_numpy(np.int8), _attrs(f"{name}_flag"))

@@ -7,27 +7,22 @@ the video that the picture was cut from.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from seston.errors import InputError
-from seston.frame import UInt8Array
-from seston.readers import isiis_log, pictures, raw_avi, video
+from seston.readers import films, isiis_log
+from seston.readers.films import SUFFIXES, FilmReader
 from seston.readers.listing import Listed, list_line_scan
 from seston.readers.names import natural, time_in
-from seston.readers.piece import Piece
-from seston.readers.reader import FrameReader, files_below, none_found, register
+from seston.readers.reader import files_below, none_found, register
+from seston.variables import ENVIRONMENT
 
-SUFFIXES = video.SUFFIXES | pictures.SUFFIXES
 _AT_A_TIME = 8  # headers read at once: the disk waits, not the processor
-#: A header that promises more frames than these beside the ones there are is not believed.
-_MOST_MISSING = 4096
 _NEVER = np.datetime64("NaT", "ns")
 
 
@@ -37,7 +32,7 @@ _NEVER = np.datetime64("NaT", "ns")
     volume="width x way (speed / line rate) x depth of field",
     tested="real",
 )
-class Isiis(FrameReader):
+class Isiis(FilmReader):
     """One deployment of an ISIIS."""
 
     @classmethod
@@ -58,38 +53,20 @@ class Isiis(FrameReader):
             raise none_found(self.deployment.path, SUFFIXES)
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
             listed = list(pool.map(self._look_into, files))
-        speed = MeanSpeed(self.environment(), self.ingest.position_tolerance_s)
+        speed = MeanSpeed(self.records()[0], self.ingest.position_tolerance_s)
         return list_line_scan(
             self._in_time(listed), self.deployment.deployment, self.optics, self.ingest, speed
         )
-
-    def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
-        """Decode frames of one file; see `FrameReader.read`."""
-        file = self.deployment.path / path
-        if file.suffix.lower() in video.SUFFIXES:
-            yield from video.read_frames(file, indices)
-        else:
-            for _ in indices:
-                yield pictures.read_picture(file)
-
-    def fill(self, path: str, pieces: Sequence[Piece]) -> Iterator[None]:
-        """Read pieces of frames: where a video is not compressed, their bytes alone."""
-        file = self.deployment.path / path
-        plain = raw_avi.find_pixels(file) if file.suffix.lower() == ".avi" else None
-        if plain is None:
-            yield from super().fill(path, pieces)
-        else:
-            yield from raw_avi.fill(file, plain, pieces)
 
     def _look_into(self, path: Path) -> Listed:
         """Read the header of a file; what is wrong with it becomes its problem."""
         named = time_in(path.stem)
         time = _NEVER if named is None else named.time + self._clock_offset()
         try:
-            header = _header(self.deployment.path / path)
+            header = films.read_header(self.deployment.path / path)
         except InputError as error:
             return Listed(path.as_posix(), time, problem=error.what)
-        if named is not None and named.counter and path.suffix.lower() in pictures.SUFFIXES:
+        if named is not None and named.counter and not films.is_film(path):
             time = time + self._lasting(named.counter * header.height)
         return Listed(
             path.as_posix(),
@@ -97,7 +74,7 @@ class Isiis(FrameReader):
             height=header.height,
             width=header.width,
             complete=header.complete,
-            missing=min(header.claimed - header.complete, _MOST_MISSING),
+            missing=min(header.claimed - header.complete, films.MOST_MISSING),
             problem="" if header.complete else "the file holds no whole frame",
         )
 
@@ -135,14 +112,16 @@ class MeanSpeed:
 
     Parameters
     ----------
-    log : Dataset (time)
-        With ``speed`` (m/s), or without.
+    log : DataFrame
+        ``time`` (datetime64[ns]), with ``speed`` (m/s) or without.
     tolerance_s : float, s
         How far beyond.
     """
 
-    def __init__(self, log: xr.Dataset, tolerance_s: float) -> None:
-        speed = log["speed"].to_numpy().astype(np.float64) if "speed" in log else np.empty(0)
+    def __init__(self, log: pd.DataFrame, tolerance_s: float) -> None:
+        speed = np.empty(0)
+        if "speed" in log:  # as precise as the environment keeps it
+            speed = log["speed"].to_numpy(ENVIRONMENT["speed"].dtype).astype(np.float64)
         known = np.isfinite(speed)
         self._time = log["time"].to_numpy()[: len(speed)][known].astype("datetime64[ns]")
         self._sum = np.concatenate([[0.0], np.cumsum(speed[known])])
@@ -161,10 +140,11 @@ class MeanSpeed:
 
 
 def _named_as_frames(path: Path) -> bool:
-    suffix = path.suffix.lower()
-    picture = suffix in pictures.SUFFIXES and "isiis" in path.name.lower()
-    film = suffix in video.SUFFIXES and path.name[0].isdigit()  # others begin with a camera's name
-    return (picture or film) and time_in(path.stem) is not None
+    if path.suffix.lower() not in SUFFIXES:
+        return False
+    # Videos of other cameras begin with a name.
+    able = path.name[0].isdigit() if films.is_film(path) else "isiis" in path.name.lower()
+    return able and time_in(path.stem) is not None
 
 
 def _by_time(path: Path) -> tuple[bool, np.datetime64, int, list[tuple[int, str]]]:
@@ -172,13 +152,6 @@ def _by_time(path: Path) -> tuple[bool, np.datetime64, int, list[tuple[int, str]
     if named is None:
         return True, np.datetime64(0, "ns"), 0, natural(path.as_posix())
     return False, named.time, named.counter or 0, natural(path.as_posix())
-
-
-def _header(path: Path) -> video.VideoHeader:
-    if path.suffix.lower() in video.SUFFIXES:
-        return video.read_header(path)
-    size = pictures.read_header(path)
-    return video.VideoHeader(size.height, size.width, 1, 1, float("nan"))
 
 
 def _at(file: Listed, time: np.datetime64, problem: str | None = None) -> Listed:

@@ -49,6 +49,12 @@ class Listed:
         Frames that its header promises beside these.
     problem : str
         Why no frame of the file is usable; empty where they are.
+    interval_s : float, s
+        Time from one frame of a still camera to the next; 0 where nothing tells it.
+    times : tuple of datetime64[ns]
+        UTC of each frame, missing ones too, where they are told one by one.
+    remark : str
+        What is doubtful of frames that are usable all the same.
     """
 
     path: str
@@ -58,6 +64,14 @@ class Listed:
     complete: int = 1
     missing: int = 0
     problem: str = ""
+    interval_s: float = 0.0
+    times: tuple[np.datetime64, ...] = ()
+    remark: str = ""
+
+    @property
+    def count(self) -> int:
+        """Frames that the file holds or promises; one where it cannot be read."""
+        return max(1, self.complete + self.missing)
 
 
 @dataclass(slots=True)
@@ -68,6 +82,8 @@ class _Columns:
     width: list[int] = field(default_factory=list)
     time: list[np.datetime64] = field(default_factory=list)
     problem: list[str] = field(default_factory=list)
+    remark: list[str] = field(default_factory=list)
+    lasting: list[float] = field(default_factory=list)
 
 
 #: What a column holds where a reader does not tell it; texts are empty, numbers NaN.
@@ -126,7 +142,7 @@ def list_line_scan(
     """
     interval = 1 / required(optics, "line_rate_hz", deployment)
     frames = _expand(files, interval)
-    _drop_overlaps(frames, interval, ingest)
+    _drop_overlaps(frames, ingest)
     frames["line_interval"] = interval
     frames["scan"] = _scans(frames, interval, ingest.gap_tolerance_s)
     frames["pixel_width"] = required(optics, "pixel_width_mm", deployment)
@@ -139,7 +155,6 @@ def list_stills(
     deployment: str,
     optics: Optics,
     *,
-    frame_interval_s: float = 0.0,
     ingest: Ingest | None = None,
 ) -> pd.DataFrame:
     """List the frames of a camera that takes whole pictures.
@@ -151,8 +166,6 @@ def list_stills(
     optics : Optics
         With ``pixel_width_mm``; ``pixel_height_mm`` is the same where it is absent. The volume is
         ``imaged_volume_l``, or the area of the picture times ``depth_of_field_mm``.
-    frame_interval_s : float, s
-        Time from one frame of a file to the next, where files hold several.
     ingest : Ingest, optional
         Given, a file may not start before the one before it ends, but for one frame's time.
 
@@ -169,8 +182,10 @@ def list_stills(
         A file starts before the one before it ends, and `on_overlap` is ``error``.
     """
     frames = _expand(files, 0.0)
-    if frame_interval_s:
-        _spread_in_time(frames, frame_interval_s, ingest)
+    if ingest is not None:
+        slack = max((f.interval_s for f in files), default=0.0) + ingest.gap_tolerance_s
+        loose = ingest.model_copy(update={"gap_tolerance_s": slack})
+        _drop_overlaps(frames, loose, by_time=True)
     frames["line_interval"] = 0.0
     frames["scan"] = np.arange(len(frames))
     frames["pixel_width"] = required(optics, "pixel_width_mm", deployment)
@@ -204,30 +219,29 @@ def _expand(files: Sequence[Listed], interval: float) -> pd.DataFrame:
     """One row for each frame, and for each that the header promises and the file has not."""
     columns = _Columns()
     for file in files:
-        count = max(1, file.complete + file.missing)
-        step = np.timedelta64(round(file.height * interval * 1e12), "ps")
-        offsets = (np.arange(count) * step).astype("timedelta64[ns]")
+        count = file.count
+        lasting = file.interval_s or file.height * interval
         columns.path += [file.path] * count
         columns.index_in_file += range(count)
         columns.height += [file.height] * count
         columns.width += [file.width] * count
-        columns.time += list(file.time + offsets)
+        columns.time += file.times or _following(file.time, lasting, count)
         columns.problem += _problems(file, count)
+        columns.remark += [file.remark] * count
+        columns.lasting += [lasting] * count
     frames = pd.DataFrame({name: getattr(columns, name) for name in columns.__slots__})
     frames["time"] = frames["time"].astype("datetime64[ns]")
     frames["usable"] = (frames["problem"] == "").astype(np.int8)
     frames["first_line"] = frames["height"].cumsum() - frames["height"]
+    for remark in set(frames["remark"]) - {""}:
+        _note(frames, (frames["remark"] == remark).to_numpy(), remark)
     return frames
 
 
-def _spread_in_time(frames: pd.DataFrame, interval: float, ingest: Ingest | None) -> None:
-    """Give the frames of a file their times, one after the other."""
-    step = pd.to_timedelta(frames["index_in_file"] * interval, unit="s")
-    first = frames["time"].copy()
-    frames["time"] = (first + step).astype("datetime64[ns]")
-    if ingest is not None and len(frames):
-        slack = ingest.model_copy(update={"gap_tolerance_s": interval + ingest.gap_tolerance_s})
-        _drop_overlaps(frames, interval / max(int(frames["height"].max()), 1), slack)
+def _following(first: np.datetime64, step_s: float, count: int) -> list[np.datetime64]:
+    """Give times one after the other, to the nanosecond."""
+    after = np.rint(np.arange(count) * step_s * 1e9).astype("timedelta64[ns]")
+    return list(first + after)
 
 
 def _problems(file: Listed, count: int) -> list[str]:
@@ -250,18 +264,23 @@ def _note(frames: pd.DataFrame, rows: NDArray[np.bool_], note: str) -> None:
     frames.loc[rows, "problem"] = [f"{p}; {note}" if p else note for p in frames["problem"][rows]]
 
 
-def _drop_overlaps(frames: pd.DataFrame, interval: float, ingest: Ingest) -> None:
-    """Refuse, or leave out, files that start before the one before them ends."""
-    timed = frames[frames["time"].notna()]
+def _drop_overlaps(frames: pd.DataFrame, ingest: Ingest, *, by_time: bool = False) -> None:
+    """Refuse, or leave out, files that start before the one before them ends.
+
+    The one before is that of the list, or the one that starts before it.
+    """
+    timed = frames[frames["time"].notna() & (frames["lasting"] > 0)]
+    if by_time:
+        timed = timed.sort_values("time", kind="stable")
     by_file = timed.groupby("path", sort=False)
-    start, lines = by_file["time"].first(), by_file["height"].sum()
+    start, lasting = by_file["time"].first(), by_file["lasting"].sum()
     end = pd.Timestamp(0) if start.empty else start.iloc[0]
     for path in start.index:
         begins = start[path]
         if (end - begins).total_seconds() > ingest.gap_tolerance_s:
             _overlap(frames, str(path), (end - begins).total_seconds(), end, ingest)
             continue
-        end = begins + pd.Timedelta(int(lines[path]) * interval, "s")
+        end = begins + pd.Timedelta(lasting[path], "s")
 
 
 def _overlap(

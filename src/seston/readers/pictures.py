@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ _LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 #: What libraries raise on files that are cut or damaged.
 _DAMAGE = (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, struct.error,
            EOFError, OverflowError, MemoryError, ZeroDivisionError, RuntimeError,
-           AssertionError, AttributeError, Image.DecompressionBombError)  # fmt: skip
+           AssertionError, AttributeError, zlib.error, Image.DecompressionBombError)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

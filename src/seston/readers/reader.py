@@ -10,18 +10,21 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from seston.config import Deployment, Ingest, Instrument
 from seston.ecology.particles import Calibration, Ecopart
 from seston.errors import ConfigError, InputError
 from seston.frame import UInt8Array, Vignette
 from seston.readers import logs
+from seston.readers.environment import as_dataset
 from seston.readers.piece import Piece
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 R = TypeVar("R", bound="type[Reader]")
 _READERS: dict[str, type[Reader]] = {}
@@ -131,7 +134,7 @@ class Reader(ABC):
         Returns
         -------
         tables : list of DataFrame
-            As in `environment.assemble`.
+            As in `environment.join`.
         problems : list of str
         """
         return [], []
@@ -144,11 +147,21 @@ class Reader(ABC):
         InputError
             A file cannot be used.
         """
+        return as_dataset(*self.records())
+
+    def records(self) -> tuple[pd.DataFrame, list[str]]:
+        """Read CTD and navigation as a table, and say what is wrong: see `environment.join`.
+
+        Raises
+        ------
+        InputError
+            A file cannot be used.
+        """
         tables, problems = self.own_records()
         files, place = self.log_files(), self.deployment.environment
         if place is not None and not (files or tables):
             problems = [*problems, f"no file of CTD or navigation is recognised in {place}"]
-        return logs.read_environment(files, tables, problems)
+        return logs.read(files, tables, problems)
 
     def other_files(self) -> list[Path]:
         """Give files that the results depend on beside these: what changes in them is done again.

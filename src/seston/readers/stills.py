@@ -1,111 +1,142 @@
-"""Pictures of a still camera, with a table of times, positions and sensors.
+"""Pictures or videos of a camera that takes whole frames, with a table of times and sensors.
 
-The table is a CSV (see `tables`) beside the pictures, or the one that campaigns.csv names. With a
-column ``file`` it tells the time of each picture; without, the names of the pictures do, or
-`start` and `frame_interval_s` of campaigns.csv.
+The table is a CSV (see `tables`) beside the files, or the one that campaigns.csv names. With a
+column ``file`` it tells when each picture was taken or each video begins, with ``frame`` beside it
+the time of single frames of a video; without, the names of the files do, or `start` and
+`frame_interval_s` of campaigns.csv. Frames of a video whose times are not told one by one follow
+each other in `frame_interval_s`, or in the interval that the video itself tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from seston.errors import InputError
-from seston.frame import UInt8Array
-from seston.readers import pictures, tables
+from seston.readers.films import MOST_MISSING, SUFFIXES, FilmReader, is_film, read_header
 from seston.readers.listing import Listed, list_stills
 from seston.readers.names import natural, time_in
-from seston.readers.reader import FrameReader, files_below, none_found, register
+from seston.readers.reader import files_below, none_found, register
+from seston.readers.told import NEVER, Told, read_told
+from seston.readers.video import VideoHeader
 
 _AT_A_TIME = 8
-_NEVER = np.datetime64("NaT", "ns")
 
 
 @register(
     "stills",
-    files="a folder of pictures, and a CSV of times, positions and sensors",
-    volume="`imaged_volume_l`, or area of the picture x `depth_of_field_mm`, of campaigns.csv",
+    files="a folder of pictures or videos (avi, mp4, mov, mkv), and a CSV of times, positions and "
+    "sensors: a row for each picture, video, or frame of a video",
+    volume="`imaged_volume_l`, or area of the frame x `depth_of_field_mm`, of campaigns.csv",
     tested="real",
 )
-class Stills(FrameReader):
-    """One deployment of a camera that takes whole pictures."""
+class Stills(FilmReader):
+    """One deployment of a camera that takes whole frames."""
 
     plain = True
 
     @classmethod
     def can_open(cls, path: Path) -> bool:
-        """Look for pictures in the folder itself."""
-        return path.is_dir() and any(p.suffix.lower() in pictures.SUFFIXES for p in path.iterdir())
+        """Look for pictures or videos in the folder itself."""
+        return path.is_dir() and any(p.suffix.lower() in SUFFIXES for p in path.iterdir())
 
     def files(self) -> list[Path]:
-        """Give the pictures in the order of their names, numbers by value."""
-        below = files_below(self.deployment.path, pictures.SUFFIXES)
+        """Give the pictures and videos in the order of their names, numbers by value."""
+        below = files_below(self.deployment.path, SUFFIXES)
         return sorted(below, key=lambda path: natural(path.as_posix()))
 
     def frames(self) -> pd.DataFrame:
         """List all frames; see `Reader.frames`."""
         files = self.files()
         if not files:
-            raise none_found(self.deployment.path, pictures.SUFFIXES)
-        times = self._times(files)
+            raise none_found(self.deployment.path, SUFFIXES)
+        told = read_told(self.environment_files())
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            listed = list(pool.map(self._look_into, files, times))
-        return list_stills(listed, self.deployment.deployment, self.optics)
+            listed = list(pool.map(lambda path: self._look_into(path, told), files))
+        timed = self._timed(listed, told)
+        films = any(is_film(path) and not told.of_frames(path) for path in files)
+        return list_stills(
+            timed, self.deployment.deployment, self.optics, ingest=self.ingest if films else None
+        )
 
-    def read(self, path: str, indices: Sequence[int]) -> Iterator[UInt8Array]:
-        """Decode one picture; see `FrameReader.read`."""
-        for _ in indices:
-            yield pictures.read_picture(self.deployment.path / path)
-
-    def _look_into(self, path: Path, time: np.datetime64) -> Listed:
-        offset = np.timedelta64(round(self.deployment.clock_offset_s * 1e9), "ns")
+    def _look_into(self, path: Path, told: Told) -> Listed:
+        """Read the header of a file; what is wrong with it becomes its problem."""
         try:
-            size = pictures.read_header(self.deployment.path / path)
+            header = read_header(self.deployment.path / path)
         except InputError as error:
-            return Listed(path.as_posix(), time + offset, problem=error.what)
-        return Listed(path.as_posix(), time + offset, size.height, size.width)
+            return Listed(path.as_posix(), NEVER, problem=error.what)
+        numbers = told.of_frames(path)
+        _check_numbers(numbers, header, self.deployment.path / path)
+        claimed = max([header.claimed, *(number + 1 for number in numbers)])
+        found = Listed(
+            path.as_posix(), NEVER, header.height, header.width, header.complete,
+            missing=min(claimed - header.complete, MOST_MISSING),
+            problem="" if header.complete else "the file holds no whole frame",
+        )  # fmt: skip
+        return found if found.count == 1 or numbers else self._with_interval(found, header.rate)
 
-    def _times(self, files: Sequence[Path]) -> list[np.datetime64]:
-        """Give the time of each picture: from the table, from its name, or counted from a start."""
-        told = self._told()
+    def _with_interval(self, film: Listed, rate: float) -> Listed:
+        """Say how long a frame of a video lasts, and how that is known."""
+        told = self.deployment.frame_interval_s
+        if told is not None:
+            return replace(film, interval_s=told)
+        if rate > 0 and np.isfinite(rate):
+            said = f"the time between frames is that of the file, {1 / rate:.6g} s"
+            return replace(film, interval_s=1 / rate, remark=said)
+        said = "nothing tells the time between frames: fill `frame_interval_s` of campaigns.csv"
+        return replace(film, times=(NEVER,) * film.count, remark=said)
+
+    def _timed(self, listed: Sequence[Listed], told: Told) -> list[Listed]:
+        """Give times to files and frames: told by a table, by names, or counted from a start."""
+        offset = np.timedelta64(round(self.deployment.clock_offset_s * 1e9), "ns")
+        starts = self._starts(listed, told)
+        return [_at(f, s + offset, told, offset) for f, s in zip(listed, starts, strict=True)]
+
+    def _starts(self, listed: Sequence[Listed], told: Told) -> list[np.datetime64]:
+        """Give the time of each file."""
+        paths = [Path(file.path) for file in listed]
         if told:
-            return [told.get(p.as_posix(), told.get(p.name, _NEVER)) for p in files]
-        named = [time_in(path.stem) for path in files]
+            return [told.start(path) for path in paths]
+        named = [time_in(path.stem) for path in paths]
         if any(named):
-            return [_NEVER if one is None else one.time for one in named]
-        return self._counted(len(files))
+            return [NEVER if one is None else one.time for one in named]
+        return self._counted(listed)
 
-    def _told(self) -> Mapping[str, np.datetime64]:
-        """Give times by the file that a table names."""
-        told: dict[str, np.datetime64] = {}
-        for path in self.environment_files():
-            if not tables.tells_files(path):
-                continue
-            table, _ = tables.read(path)
-            if "file" in table:
-                names = table["file"].str.replace("\\", "/", regex=False)
-                told |= dict(zip(names, table["time"].to_numpy("datetime64[ns]"), strict=True))
-                _refuse_twice(names, path)
-        return {str(PurePosixPath(name)): time for name, time in told.items()}
-
-    def _counted(self, count: int) -> list[np.datetime64]:
+    def _counted(self, listed: Sequence[Listed]) -> list[np.datetime64]:
         """Count times from `start`; a single sample needs no more than that."""
         if self.deployment.start is None:
-            return [_NEVER] * count
+            return [NEVER] * len(listed)
         start = np.datetime64(self.deployment.start.replace(tzinfo=None), "ns")
-        step = np.timedelta64(round((self.deployment.frame_interval_s or 0.0) * 1e9), "ns")
-        return [start + number * step for number in range(count)]
+        step = self.deployment.frame_interval_s or 0.0
+        lasting = [(file.interval_s or step) * file.count for file in listed]
+        after = np.rint(np.cumsum([0.0, *lasting[:-1]]) * 1e9).astype("timedelta64[ns]")
+        return list(start + after)
 
 
-def _refuse_twice(names: pd.Series[str], path: Path) -> None:
-    twice = names[names.duplicated()]
-    if len(twice):
+def _check_numbers(numbers: Mapping[int, np.datetime64], header: VideoHeader, path: Path) -> None:
+    """Refuse numbers of frames that cannot be counted from 0; beyond a cut some may be missing."""
+    held = header.complete
+    if not numbers or not held:
+        return
+    from_one = 0 not in numbers and max(numbers) == held == header.claimed
+    if from_one or min(numbers) >= held:
+        number = max(numbers) if from_one else min(numbers)
         raise InputError(
-            f"the picture {twice.iloc[0]!r} stands in {int((names == twice.iloc[0]).sum())} rows",
+            f"a table tells of frame {number}, and the video holds {held}",
             where=path,
-            cure="Give each picture one row.",
+            cure="Number the frames of each video from 0.",
         )
+
+
+def _at(file: Listed, start: np.datetime64, told: Told, offset: np.timedelta64) -> Listed:
+    """Give a file its time, and those of its frames that are told one by one."""
+    numbers = told.of_frames(Path(file.path))
+    if numbers and not file.problem:
+        times = [numbers.get(number, NEVER) + offset for number in range(file.count)]
+        return replace(file, time=times[0], times=tuple(times))
+    return replace(file, time=start, times=(start, *file.times[1:]) if file.times else ())

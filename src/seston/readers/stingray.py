@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seston.readers.area_camera import SUFFIXES, AreaCamera
+from seston.readers.area_camera import AreaCamera
+from seston.readers.films import SUFFIXES
 from seston.readers.names import time_in
 from seston.readers.reader import register
 

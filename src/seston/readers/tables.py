@@ -14,8 +14,10 @@ from seston.variables import FLAGS, NOT_CHECKED
 
 _MAX_BYTES = 1 << 31
 _DELIMITERS = (",", ";", "\t")
-#: Names of the column that tells which picture a row speaks of.
+#: Names of the column that tells which picture or video a row speaks of.
 FILE = frozenset({"file", "filename", "file_name", "image", "frame", "picture", "path"})
+#: Names of the column that numbers the frames of a video.
+NUMBER = ("frame_index", "frame_number", "index_in_file", "index", "frame")
 
 #: Names of the column that tells which cast a row is of.
 SAMPLE = frozenset({"sample", "cast", "station", "profile", "haul"})
@@ -32,15 +34,17 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
         unless it says otherwise), ``date``, or both; any of depth, pressure, temperature, salinity,
         fluorescence, chlorophyll, oxygen, irradiance, latitude, longitude and speed with its unit
         in the second row or in the name (``depth_m``, ``oxygen (ml/l)``); ``file`` where rows
-        speak of pictures, ``sample`` where they are of casts; ``temperature_flag`` (or ``_qc``)
-        for the quality of the temperature, and so on: 1 good, 3 suspect, 4 bad, 9 missing, else
-        not checked. Lines that begin with # are skipped.
+        speak of pictures or videos, ``frame`` beside it where they speak of single frames of a
+        video, numbered from 0; ``sample`` where they are of casts; ``temperature_flag`` (or
+        ``_qc``) for the quality of the temperature, and so on: 1 good, 3 suspect, 4 bad,
+        9 missing, else not checked. Lines that begin with # are skipped.
 
     Returns
     -------
     table : DataFrame
-        ``time`` (datetime64[ns], NaT where a row tells none), ``file`` (str) where it is there,
-        and the other columns in the registry's units (see `columns`).
+        ``time`` (datetime64[ns], NaT where a row tells none), ``file`` (str) and ``frame``
+        (float, NaN where it is no number) where they are there, and the other columns in the
+        registry's units (see `columns`).
     problems : list of str
         Cells that were left out, each with the reason.
 
@@ -56,13 +60,28 @@ def read(path: Path) -> tuple[pd.DataFrame, list[str]]:
     time, late = _times(raw, path)
     problems += [f"{path.name}: {late} rows without a time that can be read"] * bool(late)
     table.insert(0, "time", time)
-    name = next((n for n in raw.columns if n.strip().lower() in FILE), None)
+    name, number = _of_frames(list(raw.columns))
+    if number is not None:
+        table.insert(1, "frame", columns.numbers(raw[number]))
+        bad = columns.unreadable(raw[number], table["frame"].to_numpy())
+        problems += [f"{path.name}: {bad} cells of `{number}` are no numbers"] * bool(bad)
     if name is not None:
         table.insert(1, "file", raw[name].str.strip())
     cast = next((n for n in raw.columns if n.strip().lower() in SAMPLE), None)
     if cast is not None:
         table.insert(1, "sample", raw[cast].str.strip())
     return table.assign(**_flags(raw)), problems
+
+
+def _of_frames(names: list[str]) -> tuple[str | None, str | None]:
+    """Name the columns of files and of the numbers of their frames.
+
+    A column ``frame`` names files, unless another does.
+    """
+    known = {name.strip().lower(): name for name in reversed(names)}
+    file = next((n for n in names if n.strip().lower() in FILE - {"frame"}), known.get("frame"))
+    number = next((known[n] for n in NUMBER if n in known and known[n] != file), None)
+    return file, number if file is not None else None
 
 
 def tells_files(path: Path) -> bool:

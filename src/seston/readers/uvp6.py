@@ -1,9 +1,10 @@
 """UVP6: projects of the profiler, single archives of a sample, and what floats and gliders send.
 
 A project has ``meta`` (a header with a row for each sample), ``ecodata/SAMPLE`` with
-``SAMPLE_Particule.zip`` and ``SAMPLE_Images.zip``, or ``raw/SEQUENCE/SEQUENCE_data.txt``, and
-``CTDdata``. Without a header every archive is a sample of its own. Real-time samples are
-``SAMPLE_SERIAL_DEPTH_LPM.txt`` (or TIME) with META beside them.
+``SAMPLE_Particule.zip`` and ``SAMPLE_Images.zip`` (or the folder ``SAMPLE_Images``), or
+``raw/SEQUENCE/SEQUENCE_data.txt``, and ``CTDdata``. Without a header every archive is a sample of
+its own. Real-time samples are ``SAMPLE_SERIAL_DEPTH_LPM.txt`` (or TIME) with META beside them; what
+the camera sorted on board (``TAXO``) is not read.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from seston.ecology.particles import Calibration
 from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers import archives, lpm, uvp6_data
+from seston.readers import uvp6_vignettes as vignettes
 from seston.readers.casts import NEVER, Cast, CastReader, Cut, Pieces, select
 from seston.readers.reader import register
 from seston.readers.uvp6_data import Configuration
@@ -28,7 +30,6 @@ from seston.readers.uvp_tables import (
     cuts_of,
     image_number,
     number,
-    parse_ecotaxa,
     pixel_mm,
     place_of,
     read_header,
@@ -41,14 +42,16 @@ from seston.readers.uvp_tables import (
 #: Size of an image (from memory); nothing in the files tells it.
 _HEIGHT, _WIDTH = 2056, 2464
 _PARTICLES, _IMAGES, _DATA, _LPM = "_Particule.zip", "_Images.zip", "_data.txt", "_LPM.txt"
+_UNPACKED = "_Images"
+#: Ends of what can tell of a sample, the surest first.
+_OWN_FILES = (_PARTICLES, _DATA, _IMAGES, _UNPACKED)
 _WHERE = ("", "ecodata/*/", "raw/*/", "*/")
-_MAX_PIXELS = 1 << 24
 
 
 @register(
     "uvp6",
     files="a project folder (meta/uvp6_header_*.txt, ecodata, raw, CTDdata), *_Particule.zip, "
-    "*_Images.zip, *_data.txt, or real-time *_LPM.txt",
+    "*_Images (zip or folder), *_data.txt, or real-time *_LPM.txt",
     volume="images x image volume of the header or the camera's configuration",
     tested="real",
 )
@@ -60,7 +63,7 @@ class Uvp6(CastReader):
         """Look for archives and lists as a UVP6 leaves them."""
         if path.is_file():
             return path.name.endswith((_PARTICLES, _IMAGES))
-        kinds = (_PARTICLES, _IMAGES, _DATA, _LPM)
+        kinds = (_PARTICLES, _IMAGES, _UNPACKED, _DATA, _LPM)
         return path.is_dir() and any(
             next(path.glob(f"{place}*{kind}"), None) is not None
             for place in _WHERE for kind in kinds
@@ -97,11 +100,11 @@ class Uvp6(CastReader):
         if path.is_file():
             paths = [path]
         else:
-            paths = [p for place in _WHERE for kind in (_PARTICLES, _DATA, _IMAGES)
+            paths = [p for place in _WHERE for kind in _OWN_FILES
                      for p in sorted(path.glob(f"{place}*{kind}"))]  # fmt: skip
         samples: dict[str, Path] = {}
         for one in paths:
-            suffix = next(k for k in (_PARTICLES, _DATA, _IMAGES) if one.name.endswith(k))
+            suffix = next(k for k in _OWN_FILES if one.name.endswith(k))
             samples.setdefault(one.name.removesuffix(suffix), one)
         return [(name, one, {}) for name, one in samples.items()]
 
@@ -144,8 +147,8 @@ class Uvp6(CastReader):
                 return uvp6_data.parse_configuration(lines), {}
         if path.name.endswith(_PARTICLES):
             return _metadata(path)
-        if path.name.endswith(_IMAGES):
-            return _from_vignettes(path)
+        if path.name.endswith((_IMAGES, _UNPACKED)):
+            return vignettes.configuration(path)
         return uvp6_data.EMPTY, {}
 
     def _real_time(self) -> list[Cast]:
@@ -184,12 +187,12 @@ class Uvp6(CastReader):
         )  # fmt: skip
 
     def other_files(self) -> list[Path]:
-        """Give headers, archives of vignettes, and the META of real-time samples."""
+        """Give headers, archives or tables of vignettes, and the META of real-time samples."""
         root = self._root
         found = [] if self.deployment.path.is_file() else sorted(root.glob("meta/*_header_*.txt"))
         for cast in self.casts():
             archive, meta = self._archive(cast), root / cast.path.replace(_LPM, "_META.txt")
-            found += [archive] if archive is not None else []
+            found += [vignettes.stamped(archive)] if archive is not None else []
             found += [meta] if meta.is_file() and cast.path.endswith(_LPM) else []
         return found
 
@@ -201,8 +204,8 @@ class Uvp6(CastReader):
         if path.name.endswith(_LPM):
             _sent_meta(path)
             return lpm.images(lpm.parse_lpm(read_text(path), path), cast.path, offset)
-        if path.name.endswith(_IMAGES):
-            return _images_of_vignettes(path, cast.path)
+        if path.name.endswith((_IMAGES, _UNPACKED)):
+            return vignettes.images(path, cast.path)
         if not path.name.endswith((_DATA, _PARTICLES)):
             raise InputError(
                 f"no particles of sample {cast.sample!r}", where=self._root,
@@ -222,7 +225,7 @@ class Uvp6(CastReader):
         if path.name.endswith(_LPM):
             _, classes = lpm.calibration(_sent_meta(path), path)
             yield from lpm.counts(lpm.parse_lpm(read_text(path), path), classes)
-        elif not path.name.endswith(_IMAGES):
+        elif not path.name.endswith((_IMAGES, _UNPACKED)):
             with _lines(path) as lines:
                 yield from uvp6_data.counts(lines)
 
@@ -231,24 +234,36 @@ class Uvp6(CastReader):
         archive = self._archive(cast)
         if archive is None:
             return None, images
-        cuts, lost = cuts_of(_vignette_table(archive)[0], images, cast.pixel_mm)
+        cuts, lost = cuts_of(vignettes.read_table(archive)[0], images, cast.pixel_mm)
         return cuts, say_lost(images, lost)
 
     def _archive(self, cast: Cast) -> Path | None:
+        """Give the archive of a sample's vignettes, or the folder that it was unpacked to."""
         path = self._root / cast.path
-        places = (path.parent / f"{cast.sample}{_IMAGES}",
-                  self._root / "ecodata" / cast.sample / f"{cast.sample}{_IMAGES}")  # fmt: skip
-        return next((p for p in places if p.is_file()), None)
+        folders = (path.parent, self._root / "ecodata" / cast.sample)
+        for kind in (_IMAGES, _UNPACKED):
+            for place in (folder / f"{cast.sample}{kind}" for folder in folders):
+                if place.is_file() or (kind == _UNPACKED and place.is_dir()):
+                    return place
+        return None
 
     def pictures(self, cast: Cast, names: Sequence[str]) -> Iterator[UInt8Array]:
-        """Read vignettes of the archive of images."""
+        """Read vignettes of the archive of images, or of its folder."""
         path = self._archive(cast)
-        if path is None or not names:
-            return
-        with archives.opened(path) as archive:
-            folder = PurePosixPath(_table_name(archive.namelist(), path)).parent
-            for name in names:
-                yield archives.picture(archive, (folder / name).as_posix(), path, _MAX_PIXELS)
+        if path is not None and names:
+            yield from vignettes.read_pictures(path, names)
+
+    def own_records(self) -> tuple[list[pd.DataFrame], list[str]]:
+        """Read the CTD of every cast, and say which files are not read; see `Reader`."""
+        records, problems = super().own_records()
+        path = self.deployment.path
+        places = [] if path.is_file() else ["", "*/"]
+        sorted_on_board = [p for place in places for p in path.glob(f"{place}*_TAXO*.txt")]
+        if sorted_on_board:
+            count = len(sorted_on_board)
+            problems.append(f"{count} files of taxa that the camera sorted on board (TAXO) are "
+                            "not read: their particles count, without names")  # fmt: skip
+        return records, problems
 
 
 def particles_of(root: Path, sample: str, sequence: str) -> Path | None:
@@ -320,49 +335,3 @@ def _metadata(path: Path) -> tuple[Configuration, dict[str, str]]:
     parts = {n.lower(): dict(parser[n]) for n in parser.sections()}
     camera = Configuration(parts.get("hw_conf", {}), parts.get("acq_conf", {}))
     return camera, parts.get("sample_metadata", {})
-
-
-# ------------------------------------------------------------- archives of vignettes alone
-def _table_name(names: Sequence[str], path: Path) -> str:
-    for name in names:
-        base = PurePosixPath(name).name.lower()
-        if base.startswith("ecotaxa") and base.endswith((".tsv", ".txt")):
-            return name
-    raise InputError("holds no table ecotaxa_….tsv", where=path)
-
-
-def _vignette_table(path: Path) -> tuple[pd.DataFrame, str]:
-    with archives.opened(path) as archive:
-        name = _table_name(archive.namelist(), path)
-        return parse_ecotaxa(archives.text(archive, name, path), path), name
-
-
-def _from_vignettes(path: Path) -> tuple[Configuration, dict[str, str]]:
-    """Take camera and sample from the table of vignettes."""
-    table, _ = _vignette_table(path)
-    first = {str(n): str(table[n].iloc[0]) for n in table} if len(table) else {}
-    hardware = {ours: first.get(theirs, "") for ours, theirs in (
-        ("aa", "acq_aa"), ("exp", "acq_exp"), ("image_volume", "acq_volimage"),
-        ("pixel_size", "acq_pixel"), ("threshold", "acq_threshold"),
-    )}  # fmt: skip
-    record = {n.removeprefix("sample_"): v for n, v in first.items() if n.startswith("sample_")}
-    place = {"latitude": first.get("object_lat", ""), "longitude": first.get("object_lon", "")}
-    return Configuration(hardware, {}), {**record, **place, "filename": record.get("profileid", "")}
-
-
-def _images_of_vignettes(path: Path, relative: str) -> pd.DataFrame:
-    """List the images that hold objects: of the others nothing tells the depth."""
-    table, _ = _vignette_table(path)
-    stamp = table["object_id"].str.replace(r"_\d+$", "", regex=True)
-    depth = pd.to_numeric(table.get("object_depth_min", stamp), errors="coerce")
-    date = table.get("object_date", stamp) + table.get("object_time", stamp).str.zfill(6)
-    images = pd.DataFrame({"stamp": stamp, "date": date, "depth": depth})
-    images = images.drop_duplicates("stamp", ignore_index=True)
-    time = pd.to_datetime(images["date"], format="%Y%m%d%H%M%S", errors="coerce")
-    return pd.DataFrame({
-        "path": relative, "index_in_file": np.arange(len(images)),
-        "time": time.to_numpy("datetime64[ns]"), "depth": images["depth"], "images": np.nan,
-        "usable": np.int8(1), "ecopart": False,
-        "problem": "images without objects are not in this archive: the water is not known "
-        f"without SAMPLE{_PARTICLES}",
-    })  # fmt: skip

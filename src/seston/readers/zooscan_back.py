@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from seston.errors import InputError
@@ -120,6 +119,13 @@ def fitted(background: Background, shape: tuple[int, int], resolution: float) ->
             where=background.files[0],
         )
     part = picture[max(0, len(picture) - height) :, max(0, picture.shape[1] - width) :]
+    return _smoothed(part, shape)
+
+
+def _smoothed(part: UInt8Array, shape: tuple[int, int]) -> UInt8Array:
+    """Smooth a background, bring it to a shape, and take the frame of the tray out."""
+    import cv2
+
     smooth = cv2.filter2D(part, -1, _DISC / _DISC.sum(), borderType=cv2.BORDER_REPLICATE)
     frame = (smooth < _FRAME * np.median(smooth[::8, ::8])).astype(np.uint8)
     frame = cv2.dilate(frame, np.ones((2 * _SHIFT + 1, 2 * _SHIFT + 1), np.uint8))

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from seston.report import facts, figures
+from seston.report.page import template
 
 __all__ = ["Making", "write_report"]
 
@@ -68,7 +68,7 @@ def write_report(path: Path, profiles: xr.Dataset, objects: Path, making: Making
     profiles = profiles.load()
     frames = facts.frames(objects)
     table = facts.taxa(profiles)
-    page = _template().render(
+    page = template("report.html").render(
         about=_NOT_SAID | profiles.attrs,
         summary=facts.summary(profiles, frames),
         notices=facts.notices(profiles, frames, named=bool(making.taxa)),
@@ -79,14 +79,3 @@ def write_report(path: Path, profiles: xr.Dataset, objects: Path, making: Making
         making=making,
     )
     path.write_text(page, "utf-8", newline="\n")
-
-
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("seston.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html")

@@ -167,6 +167,8 @@ def lost(frames: pd.DataFrame, objects: Path) -> dict[str, int]:
         ("dropped_too_small", "objects smaller than the smallest kept"),
         ("dropped_too_large", "objects larger than the largest kept"),
         ("dropped_too_long", "things longer than the longest kept"),
+        ("unnamed_unknown", "objects without a name: like nothing that the model learned"),
+        ("unnamed_below_threshold", "objects without a name: their score is too low"),
     ):
         if name in attributes:
             counted[words] = int(attributes[name])

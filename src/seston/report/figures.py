@@ -55,7 +55,7 @@ def chapters(
         "What it looks like": _mosaics(objects, taxa, list(profiles["taxon"].to_numpy())),
         "Size spectrum": _spectrum(objects, frames),
         "How well the model names": _confusion(making),
-        "Quality of the pictures": [_picture(
+        "Quality of the pictures": [picture(
             plot.quality(frames), "Objects and background over time, positions, and lost frames",
             "Lines are medians, bands the middle 90 % of the frames.",
         )],
@@ -63,12 +63,14 @@ def chapters(
     return {title: pictures for title, pictures in drawn.items() if pictures}
 
 
-def _picture(figure: Figure, alt: str, caption: str = "") -> Picture:
+def picture(figure: Figure, alt: str, caption: str = "") -> Picture:
+    """Put a figure into the page."""
     data = base64.b64encode(plot.to_png(figure, dpi=110)).decode()
     return Picture(f"data:image/png;base64,{data}", alt, caption)
 
 
-def _figure(ax: Axes) -> Figure:
+def figure_of(ax: Axes) -> Figure:
+    """Give the figure that axes stand in."""
     figure = ax.get_figure(root=True)
     assert figure is not None  # the plot room makes one for each new Axes
     return figure
@@ -91,7 +93,7 @@ def _sections(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
     caption = ("Circles: concentration, by area. A dot is water that was imaged and held none; "
                "hatched water was not imaged.")  # fmt: skip
     return [
-        _picture(
+        picture(
             plot.sections(profiles, names, name),
             f"Sections of {', '.join(names)} over {name or 'depth'}",
             caption,
@@ -106,23 +108,23 @@ def _verticals(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
     drawn = []
     names = _main(taxa)
     if names:
-        drawn.append(_picture(
+        drawn.append(picture(
             plot.profile_grid(profiles, names), f"Vertical profiles of {', '.join(names)}",
             "All profiles together, objects over water, beside the mean of the water. The band is "
             "the 95 % interval of the count; animals live in patches: more is not known.",
         ))  # fmt: skip
     water = [name for name in WATER if plot.has_values(profiles, name)]
     if water and not names:
-        figure = _figure(plot.water_profile(profiles, water))
-        drawn.append(_picture(figure, f"Vertical profiles of {', '.join(water)}"))
+        figure = figure_of(plot.water_profile(profiles, water))
+        drawn.append(picture(figure, f"Vertical profiles of {', '.join(water)}"))
     return drawn
 
 
 def _mosaics(objects: Path, taxa: pd.DataFrame, labels: list[Any]) -> list[Picture]:
     there = [str(name) for name in taxa.loc[taxa["count"] > 0, "name"].head(_MOSAICS)]
     return [
-        _picture(
-            _figure(plot.mosaic(chosen.vignettes, chosen.pixel_height, chosen.pixel_width,
+        picture(
+            figure_of(plot.mosaic(chosen.vignettes, chosen.pixel_height, chosen.pixel_width,
                                 title=f"{chosen.taxon}: {chosen.how}")),
             f"{len(chosen.vignettes)} vignettes of {chosen.taxon}, {chosen.how}",
         )
@@ -135,15 +137,15 @@ def _spectrum(objects: Path, frames: pd.DataFrame) -> list[Picture]:
     edges, values = samples.spectrum(objects, volume)
     if not len(values) or not volume > 0 or not np.isfinite(values).any():
         return []
-    figure = _figure(plot.size_spectrum(edges, {"all objects": values}))
-    return [_picture(figure, "Normalised biovolume size spectrum of all objects",
+    figure = figure_of(plot.size_spectrum(edges, {"all objects": values}))
+    return [picture(figure, "Normalised biovolume size spectrum of all objects",
                      "Each object a sphere of the area that it shows.")]  # fmt: skip
 
 
 def _confusion(making: Making) -> list[Picture]:
     if not making.metrics or "confusion" not in making.metrics:
         return []
-    figure = _figure(plot.confusion(making.metrics["confusion"], making.taxa))
-    return [_picture(figure, "Confusion matrix of the model",
+    figure = figure_of(plot.confusion(making.metrics["confusion"], making.taxa))
+    return [picture(figure, "Confusion matrix of the model",
                      "Pictures that the model did not learn from: rows are true, columns "
                      "predicted.")]  # fmt: skip

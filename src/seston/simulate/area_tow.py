@@ -1,7 +1,8 @@
 """A tow of an area camera: frames one after the other, each of water of its own.
 
-For the ISIIS of Bellamare and the Stingray, which differ in their files alone. The light is uneven
-and dust lies on the window, the same in all frames; objects are darker.
+For the ISIIS of Bellamare and the Stingray, which differ in their files alone, and a laboratory's
+own camera. The light is uneven and dust lies on the window, the same in all frames, unless a camera
+has even light; objects are darker.
 """
 
 from __future__ import annotations
@@ -53,7 +54,14 @@ class AreaTow:
 
 
 def tow(
-    size: str, seed: int, rate_hz: float, start: str, truth: Path, names: Sequence[str]
+    size: str,
+    seed: int,
+    rate_hz: float,
+    start: str,
+    truth: Path,
+    names: Sequence[str],
+    *,
+    even: bool = False,
 ) -> AreaTow:
     """Simulate a descent, and write its truth.
 
@@ -69,6 +77,8 @@ def tow(
         Gets the tables of truth; is made.
     names : sequence of str
         For each frame the file that it will be in, as objects.csv tells it.
+    even : bool
+        The light is even, and the window clean.
     """
     count = FRAMES[size]
     step = times_of(count, rate_hz)
@@ -77,7 +87,7 @@ def tow(
     richest = max(float(expected(w, KINDS).sum()) * w.volume_m3 for w in waters[::BURST])
     scale = _WANTED / richest
     seen = populate(waters, KINDS, seed, scale=scale, longest_mm=_LONGEST_MM)
-    light = _light(seed)
+    light = _light(seed, even=even)
     pixels = np.empty((count, *light.shape), np.uint8)
     places: list[tuple[int, int, int]] = [(0, 0, 0)] * len(seen)
     for frame in range(count):
@@ -132,8 +142,10 @@ def log(size: str, rate_hz: float, start: str) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _light(seed: int) -> NDArray[np.float32]:
-    """Uneven light, and dust on the window."""
+def _light(seed: int, *, even: bool) -> NDArray[np.float32]:
+    """Uneven light, and dust on the window; or neither."""
+    if even:
+        return np.full((_CELL * _DOWN, _CELL * _ACROSS), _LEVEL, np.float32)
     rng = np.random.default_rng([seed, _LIGHT])
     y, x = np.mgrid[-1 : 1 : _CELL * _DOWN * 1j, -1 : 1 : _CELL * _ACROSS * 1j]
     light = _LEVEL * (1 - 0.12 * (x - 0.1) ** 2 - 0.1 * (y + 0.05) ** 2)

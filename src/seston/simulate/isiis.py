@@ -145,28 +145,30 @@ def write_avi(
     frames: Iterable[NDArray[np.uint8]],
     *,
     codec: str = "rawvideo",
+    container: str = "avi",
     rate: int = 14,
 ) -> None:
-    """Write grey frames (y, x) of one shape as an AVI without loss.
+    """Write grey frames (y, x) of one shape as a video without loss.
 
     Parameters
     ----------
     codec : {"rawvideo", "ffv1"}
+    container : {"avi", "matroska"}
     rate : int
         Frames per second that a player shows; it tells nothing of the camera.
     """
-    with av.open(os.fspath(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
+    with av.open(os.fspath(path), "w", format=container, options={"fflags": "+bitexact"}) as file:
         stream: Any = None  # PyAV types any stream as video, audio or subtitles
         for pixels in frames:
             if stream is None:
-                stream = container.add_stream(codec, rate=rate)
+                stream = file.add_stream(codec, rate=rate)
                 stream.height, stream.width = pixels.shape
                 stream.pix_fmt = "gray"
                 stream.codec_context.flags |= av.codec.context.Flags.bitexact
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="gray")
-            container.mux(stream.encode(frame))
+            file.mux(stream.encode(frame))
         if stream is not None:
-            container.mux(stream.encode())
+            file.mux(stream.encode())
 
 
 def write_picture(path: Path, pixels: NDArray[np.uint8]) -> None:

@@ -36,6 +36,8 @@ class Cells:
         Time of its middle line.
     volume : array (cell), float64, m3
         Water imaged; NaN where nothing tells it.
+    factor : array (cell), float64
+        Individuals in the sample for each one imaged.
     sample : array (cell), int64
         Number of the sample among `samples`; -1 where the frame is of none.
     samples : list of str
@@ -51,6 +53,7 @@ class Cells:
     deployment: NDArray[np.int64]
     time: NDArray[np.datetime64]
     volume: NDArray[np.float64]
+    factor: NDArray[np.float64]
     sample: NDArray[np.int64]
     samples: list[str]
     own: dict[str, NDArray[np.float64]]
@@ -77,7 +80,7 @@ def cut(objects: zarr.Group, deployments: list[str]) -> Cells:
     """
     column = {
         name: read_column(objects, f"frame_{name}")
-        for name in ("height", "time", "line_interval", *_POSITION)
+        for name in ("height", "time", "line_interval", "subsample_factor", *_POSITION)
     }
     usable = read_column(objects, "frame_usable") == 1
     volume = read_column(objects, "frame_volume")
@@ -100,6 +103,7 @@ def cut(objects: zarr.Group, deployments: list[str]) -> Cells:
         deployment=deployment[frame],
         time=column["time"][frame] + np.rint(seconds * 1e9).astype("timedelta64[ns]"),
         volume=volume[frame] * lines / height[frame],
+        factor=column["subsample_factor"][frame].astype(float),
         sample=np.where(sample == none, -1, sample)[frame],
         samples=[str(name) for name in samples],
         own={n: np.where(at_once, column[n], np.nan)[frame].astype(float) for n in _POSITION},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +17,24 @@ from numpy.typing import NDArray
 from seston import cluster
 from seston.campaign import Campaign, Shard
 from seston.config import Classification
-from seston.errors import ConfigError
+from seston.errors import ConfigError, StoreError
 from seston.progress import progress
-from seston.store import check_whole, new_scores, open_group, read_column, read_vignettes
+from seston.store import (
+    check_whole,
+    length,
+    new_scores,
+    open_group,
+    read_column,
+    read_vignettes,
+)
 
 if TYPE_CHECKING:
     from seston.learn import Model
 
 #: Objects that one task scores: some ten megabytes of vignettes.
 OBJECTS_PER_TASK = 4096
+#: Objects that are read, seen and scored at a time, each while the others are: whole batches.
+OBJECTS_AT_ONCE = 1024
 
 
 def settings_of(campaign: Campaign) -> Classification:
@@ -46,6 +57,8 @@ def settings_of(campaign: Campaign) -> Classification:
 def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     """Score the objects of one shard and write the scores beside them.
 
+    Objects that a network has found have their scores from it: these are handed on.
+
     Raises
     ------
     ModelError
@@ -55,21 +68,42 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     """
     from seston.learn import load_card
 
+    if campaign.instrument(shard.deployment).segmentation.method == "semantic":
+        _hand_on(campaign.shard_folder(shard.name))
+        return
     settings = settings_of(campaign)
     card = load_card(settings.model)
     folder = campaign.shard_folder(shard.name)
     objects = folder / "objects.zarr"
     check_whole(objects)
     total = len(read_column(open_group(objects), "object_id"))
+    engine = client.submit(choose, settings, pure=False).result()
     tasks = ((objects, start, stop) for start, stop in _ranges(total))
     title = f"classify {campaign.name}/{shard.name}"
+    kept = int(card.backbone["n_features"]) if settings.keep_embedding else 0
+    attributes = {"model_hash": card.hash, "engine": engine.described}
     with (
-        new_scores(folder / "scores.zarr", list(card.taxa), {"model_hash": card.hash}) as writer,
+        new_scores(folder / "scores.zarr", list(card.taxa), attributes, kept) as writer,
         progress(title, total, "objects") as shown,
     ):
-        for scores in cluster.stream(client, _Scorer(settings), tasks):
-            writer.append(scores)
+        for scores, embedding in cluster.stream(client, Scorer(settings, engine.name), tasks):
+            writer.append(scores, embedding)
             shown.advance(len(scores), len(scores))
+
+
+def _hand_on(folder: Path) -> None:
+    """Write the scores that the objects came with."""
+    objects = folder / "objects.zarr"
+    check_whole(objects)
+    group = open_group(objects)
+    taxa, model = (group.attrs.get(f"semantic_{key}") for key in ("taxa", "model_hash"))
+    if not isinstance(taxa, list):
+        raise StoreError(
+            "were not found by a network", where=objects, cure="Run `seston segment` again."
+        )
+    with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}) as writer:
+        for start, stop in _ranges(length(group, "scores") if "scores" in group else 0):
+            writer.append(read_column(group, "scores", slice(start, stop)))
 
 
 def _ranges(total: int) -> Iterator[tuple[int, int]]:
@@ -77,27 +111,99 @@ def _ranges(total: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + OBJECTS_PER_TASK, total)
 
 
-class _Scorer:
-    """Scores a range of objects; each worker loads the model once."""
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What computes on the workers: its name, and with the version of its library."""
 
-    def __init__(self, settings: Classification) -> None:
-        self._settings = settings
+    name: str
+    described: str
 
-    def __call__(self, objects: Path, start: int, stop: int) -> NDArray[np.float16]:
-        model = _model(self._settings.model, self._settings.batch_size)
-        group = open_group(objects)
-        rows = slice(start, stop)
-        vignettes = read_vignettes(group, rows)
-        scores = model.predict(vignettes, pixel_size_mm=_pixel_sizes(group, rows))
-        return scores.astype(np.float16)
+
+def choose(settings: Classification) -> Engine:
+    """Choose the engine of all workers on one of them: it is their device, not the command's."""
+    from seston.learn import choose_engine, engines, use_threads
+
+    use_threads(1)
+    device = device_of(settings.gpus, cluster.worker_number())
+    name = choose_engine(settings.engine, settings.model, device, settings.batch_size)
+    return Engine(name, engines.described(name))
+
+
+class Scorer:
+    """Scores a range of objects; each worker loads the model once.
+
+    Parameters
+    ----------
+    settings : Classification
+    engine : str
+        Never ``auto``: all workers use the same.
+    """
+
+    def __init__(self, settings: Classification, engine: str) -> None:
+        self._settings, self._engine = settings, engine
+
+    def __call__(
+        self, objects: Path, start: int, stop: int
+    ) -> tuple[NDArray[np.float16], NDArray[np.float16] | None]:
+        """Give scores (n, n_taxa) of the objects, and their embedding where it is kept.
+
+        An object without a vignette has no score: 0 for all taxa, and an embedding of NaN.
+        """
+        settings = self._settings
+        device = device_of(settings.gpus, cluster.worker_number())
+        model = load_once(settings.model, settings.batch_size, self._engine, device)
+        found = list(model.look_at_all(_parts(objects, start, stop)))
+        seen = _seen(open_group(objects), slice(start, stop))
+        scores = _spread([part.scores for part in found], seen, 0)
+        if not settings.keep_embedding:
+            return scores, None
+        return scores, _spread([part.embedding for part in found], seen, np.nan)
+
+
+def _parts(
+    objects: Path, start: int, stop: int
+) -> Iterator[tuple[list[NDArray[np.uint8]], NDArray[Any]]]:
+    """Read vignettes and the sizes of their pixels, some at a time."""
+    group = open_group(objects)
+    for begin in range(start, stop, OBJECTS_AT_ONCE):
+        rows = slice(begin, min(begin + OBJECTS_AT_ONCE, stop))
+        vignettes, sizes = read_vignettes(group, rows), _pixel_sizes(group, rows)
+        yield [v for v in vignettes if v.size], sizes[_seen(group, rows)]
+
+
+def _seen(group: zarr.Group, rows: slice) -> NDArray[np.bool_]:
+    return read_column(group, "vignette_start", rows) >= 0
+
+
+def _spread(
+    parts: list[NDArray[np.float32]], seen: NDArray[np.bool_], unseen: float
+) -> NDArray[np.float16]:
+    """Give each object a row, also those that were not seen."""
+    found = np.concatenate(parts)
+    out = np.full((len(seen), found.shape[1]), unseen, np.float16)
+    out[seen] = found
+    return out
+
+
+def device_of(gpus: int, worker: int) -> str:
+    """Name the device of a worker: a GPU of its own, else what ``SESTON_DEVICE`` says, else cpu.
+
+    A worker that sees one GPU only, as started by a cluster, takes that.
+    """
+    if not gpus:
+        return os.environ.get("SESTON_DEVICE") or "cpu"
+    import torch
+
+    return f"cuda:{worker % max(1, torch.cuda.device_count())}"
 
 
 @lru_cache(maxsize=1)
-def _model(folder: Path, batch_size: int) -> Model:
+def load_once(folder: Path, batch_size: int, engine: str, device: str) -> Model:
+    """Load a model into this process, which stays there for the next task."""
     from seston.learn import load_model, use_threads
 
     use_threads(1)  # a worker is one of as many processes as there are cores
-    return load_model(folder, batch_size=batch_size)
+    return load_model(folder, batch_size=batch_size, engine=engine, device=device)
 
 
 def _pixel_sizes(group: zarr.Group, rows: slice) -> NDArray[Any]:

@@ -18,8 +18,9 @@ class Found:
     Parameters
     ----------
     columns : dict of arrays
-        One for each of `store.objects.SEGMENTED`, and of `store.objects.SOURCE` where the
-        objects come from a source that names them; ``frame`` is the number in the deployment.
+        One for each of `store.objects.SEGMENTED`, of `store.objects.SOURCE` where the objects
+        come from a source that names them, and ``scores`` where a network found them;
+        ``frame`` is the number in the deployment.
     pixels : array, uint8
         Vignettes, one after the other.
     numbers : array (own frames), int64
@@ -29,7 +30,7 @@ class Found:
     problems : dict
         Why an own frame could not be read, by its number in the deployment.
     dropped : dict
-        Objects outside the size limits, by reason.
+        Objects outside the size limits or below the least score, by reason.
     """
 
     columns: dict[str, NDArray[Any]]

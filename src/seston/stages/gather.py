@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from seston import cluster
 from seston.campaign import Campaign
 from seston.errors import StoreError
 from seston.progress import progress
+from seston.stages.fractions import spoil_samples
+from seston.stages.naming import REASONS, Naming, naming_of
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
 from seston.store import arrays, check_whole, new_folder, objects, open_group
@@ -26,6 +28,8 @@ from seston.store.gather import Source, plan_copies, regions
 from seston.variables import OBJECTS, PROFILES
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _FRAME_COLUMNS = tuple(name for name, v in OBJECTS.items() if v.dims == ("frame",))
 
@@ -41,6 +45,8 @@ class Piece:
     frames: int
     named: bool
     labels: tuple[str, ...]
+    embedding: int
+    engine: str
 
 
 def gather(campaign: Campaign, client: Client) -> None:
@@ -58,18 +64,24 @@ def gather(campaign: Campaign, client: Client) -> None:
         positions = Positions(campaign)
         taxa = _taxa(pieces)
         _refuse_other_features(pieces)
+        scores = [piece.scores for piece in pieces if piece.scores]
+        naming = naming_of(campaign.config.classification, scores)
+        _refuse_other_embeddings(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
         frames = _frames(pieces)
         own = {n: frames[f"frame_{n}"].copy() for n in NAMES if _any_known(frames[f"frame_{n}"])}
         _position_frames(frames, positions, campaign)
+        spoil_samples(frames, campaign)
         objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
         finish = [
-            partial(_finish_region, draft, positions, own, taxa, *r) for r in _regions(pieces)
+            partial(_finish_region, draft, positions, own, taxa, naming, *r)
+            for r in _regions(pieces)
         ]
-        _run(client, f"position {campaign.name}", finish)
+        counts = _run(client, f"position {campaign.name}", finish)
         title = f"{campaign.config.publication.title}: objects"
-        zarr.open_group(draft).attrs.update(attributes(campaign, title) | _dropped(pieces))
+        told = _engines(pieces) | _dropped(pieces) | naming.told | _unnamed(naming, counts)
+        zarr.open_group(draft).attrs.update(attributes(campaign, title) | told)
         arrays.finish_store(draft)
 
 
@@ -77,7 +89,7 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
     folder = campaign.shard_folder(shard)
     group = open_group(folder / "objects.zarr")
     check_whole(folder / "objects.zarr")
-    scores = folder / "scores.zarr" if campaign.config.classification else None
+    scores = folder / "scores.zarr" if campaign.names_objects else None
     rows = objects.length(group, "object_id")
     if scores:
         check_whole(scores)
@@ -95,6 +107,8 @@ def _piece(campaign: Campaign, shard: str) -> Piece:
         frames=objects.length(group, "frame_id"),
         named="source_id" in group,
         labels=tuple(map(str, group.attrs.get("source_labels", ()))),  # type: ignore[arg-type]
+        embedding=objects.width(open_group(scores), "embedding") if scores else 0,
+        engine=str(open_group(scores).attrs.get("engine", "")) if scores else "",
     )
 
 
@@ -126,13 +140,28 @@ def _refuse_other_features(pieces: list[Piece]) -> None:
             )
 
 
+def _refuse_other_embeddings(pieces: list[Piece]) -> None:
+    """Refuse shards of which some have an embedding and others none, or another."""
+    for piece in pieces:
+        if piece.embedding != pieces[0].embedding:
+            raise StoreError(
+                f"keeps {piece.embedding} numbers of an embedding, not the {pieces[0].embedding} "
+                f"of {pieces[0].scores}",
+                where=piece.scores,
+                cure="Shards were classified with different `classification.keep_embedding`: "
+                "delete their scores.zarr and run again.",
+            )
+
+
 def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
     group = zarr.open_group(draft, mode="w")
     rows = sum(piece.rows for piece in pieces)
     first = open_group(pieces[0].objects)
     widths = {"features": objects.length(first, "feature"), "scores": len(taxa)}
+    widths["embedding"] = pieces[0].embedding
     added = [*NAMES, "predicted_taxon", "validated_taxon"]
     added += ["scores"] if pieces[0].scores else []
+    added += ["embedding"] if pieces[0].embedding else []
     added += objects.SOURCE if any(piece.named for piece in pieces) else []
     for name in (*objects.SEGMENTED, *added):
         shape = (rows, widths[name]) if name in widths else (rows,)
@@ -163,7 +192,9 @@ def _sources(pieces: list[Piece]) -> dict[str, list[Source]]:
         for name in objects.SOURCE:
             found[name] = [Source(p.objects if p.named else None, p.rows) for p in pieces]
     if pieces[0].scores:
-        found["scores"] = [Source(p.scores, p.rows) for p in pieces if p.scores]
+        named = ["scores", "embedding"] if pieces[0].embedding else ["scores"]
+        for name in named:
+            found[name] = [Source(p.scores, p.rows) for p in pieces if p.scores]
     return found
 
 
@@ -171,10 +202,20 @@ def _regions(pieces: list[Piece]) -> list[tuple[int, int]]:
     return regions(OBJECTS["depth"], sum(piece.rows for piece in pieces))
 
 
-def _run(client: Client, title: str, tasks: Sequence[Callable[[], int]]) -> None:
+def _run(client: Client, title: str, tasks: Sequence[Callable[[], T]]) -> list[T]:
+    results = []
     with progress(title, len(tasks), "regions") as shown:
-        for _ in cluster.run_all(client, tasks):
+        for result in cluster.run_all(client, tasks):
+            results.append(result)
             shown.advance()
+    return results
+
+
+def _unnamed(naming: Naming, counts: list[dict[str, int]]) -> dict[str, int]:
+    """Sum over regions how many objects stay without a name, and why; nothing if all have one."""
+    if not naming.told:
+        return {}
+    return {name: sum(c.get(name, 0) for c in counts) for name in REASONS}
 
 
 def _any_known(values: NDArray[Any]) -> bool:
@@ -186,10 +227,11 @@ def _finish_region(
     positions: Positions,
     own: dict[str, NDArray[Any]],
     taxa: list[str],
+    naming: Naming,
     start: int,
     stop: int,
-) -> int:
-    """Write position and predicted taxon of a range of objects whose columns are there."""
+) -> dict[str, int]:
+    """Write position and taxon of a range of objects; count those that stay without a name."""
     group = zarr.open_group(draft, mode="r+")
     rows = slice(start, stop)
     deployment = (objects.read_column(group, "object_id", rows) >> np.uint64(52)).astype(np.int64)
@@ -199,17 +241,20 @@ def _finish_region(
     values: dict[str, NDArray[Any]] = {
         name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
     }
-    values |= _taxa_of(group, rows, taxa)
+    found, unnamed = _taxa_of(group, rows, taxa, naming)
+    values |= found
     with arrays.fast_codecs(threads=1):
         for name, column in values.items():
             arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
-    return stop - start
+    return unnamed
 
 
-def _taxa_of(group: zarr.Group, rows: slice, taxa: list[str]) -> dict[str, NDArray[np.int16]]:
+def _taxa_of(
+    group: zarr.Group, rows: slice, taxa: list[str], naming: Naming
+) -> tuple[dict[str, NDArray[np.int16]], dict[str, int]]:
     """Taxon of each object: as the model has it, else its source; and as a person said it."""
     none = np.full(rows.stop - rows.start, -1, np.int16)
-    predicted, validated = none.copy(), none.copy()
+    predicted, validated, unnamed = none.copy(), none.copy(), dict[str, int]()
     if "source_label" in group:
         label = objects.read_column(group, "source_label", rows)
         given = pd.Index(taxa).get_indexer(pd.Index(label.astype(object))).astype(np.int16)
@@ -218,8 +263,8 @@ def _taxa_of(group: zarr.Group, rows: slice, taxa: list[str]) -> dict[str, NDArr
     if "scores" in group:
         scores = objects.read_column(group, "scores", rows)
         scored = scores.max(axis=1, initial=0) > 0
-        predicted[scored] = scores.argmax(axis=1)[scored]
-    return {"predicted_taxon": predicted, "validated_taxon": validated}
+        predicted[scored], unnamed = naming.named(scores[scored])
+    return {"predicted_taxon": predicted, "validated_taxon": validated}, unnamed
 
 
 def _frames(pieces: list[Piece]) -> dict[str, NDArray[Any]]:
@@ -260,6 +305,12 @@ def _with_missing_position(frames: dict[str, NDArray[Any]], campaign: Campaign) 
         if unknown.any():
             log.warning("%s: %d frames have %s", campaign.name, unknown.sum(), text)
     return problem
+
+
+def _engines(pieces: list[Piece]) -> dict[str, str]:
+    """Say what computed the scores: one engine, or where the shards' machines differ, each."""
+    found = sorted({piece.engine for piece in pieces if piece.engine})
+    return {"classification_engine": "; ".join(found)} if found else {}
 
 
 def _dropped(pieces: list[Piece]) -> dict[str, int]:

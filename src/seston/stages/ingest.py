@@ -65,15 +65,33 @@ def _report(
         "ingest %s: %d frames in %d shards, %d records of the environment",
         deployment.deployment, len(frames), shards, records,
     )  # fmt: skip
-    if not records:
+    untold = [] if records else _untold(frames, deployment)
+    if untold:
         log.warning(
-            "%s has no CTD or navigation: objects and counts are given without depth and position, "
-            "unless campaigns.csv tells them",
-            deployment.deployment,
-        )
+            "%s has no CTD or navigation, and neither its own files nor campaigns.csv tell %s of "
+            "all frames: objects and counts are given without",
+            deployment.deployment, " and ".join(untold),
+        )  # fmt: skip
     for problem in environment.attrs.get("problems", "").split("; "):
         if problem:
             log.warning("%s: %s", deployment.deployment, problem)
     problems = frames.loc[frames["problem"] != "", "problem"].value_counts()
     for problem, count in problems.items():
         log.warning("%s: %d frames: %s", deployment.deployment, count, problem)
+
+
+#: What objects are placed by: columns of the frames, and of campaigns.csv.
+_PLACES = {
+    "the depth": (("depth_min", "depth_max"), "depth_m"),
+    "the position": (("latitude", "longitude"), "latitude"),
+}
+
+
+def _untold(frames: pd.DataFrame, deployment: Deployment) -> list[str]:
+    """Name what nothing tells of some usable frames."""
+    usable = frames[frames["usable"] == 1]
+    return [
+        name
+        for name, (columns, constant) in _PLACES.items()
+        if getattr(deployment, constant) is None and usable[list(columns)].isna().all(axis=1).any()
+    ]

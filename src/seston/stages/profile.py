@@ -20,6 +20,7 @@ from seston.progress import progress
 from seston.stages import cells as water
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
+from seston.stages.quantify import adjust
 from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
@@ -41,6 +42,8 @@ def profile(campaign: Campaign, client: Client) -> None:
         The objects dataset is missing.
     ConfigError
         The table of taxa is wrong.
+    ModelError
+        The model, or its record of held-out vignettes, is damaged.
     SpaceError
         The disk is full.
     """
@@ -65,14 +68,20 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     taxa = read_taxa(campaign, objects)
     sums = _sums(campaign, client, objects, pieces, bins, len(taxa))
     limits = {name: pieces.own[name] for name in ("depth_min", "depth_max")}
-    table = pd.DataFrame({"time": pieces.time, "volume": pieces.volume, **where, **limits})
+    table = pd.DataFrame({
+        "time": pieces.time, "volume": pieces.volume, "factor": pieces.factor, **where, **limits,
+    })  # fmt: skip
     tolerances = ecology.Tolerances(
         settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
     )
-    dataset = ecology.build_profiles(bins, table, sums, taxa, environments, names, tolerances)
+    adjusted, said = adjust(campaign, client, (pieces, bins), sums)
+    dataset = ecology.build_profiles(
+        bins, table, sums, taxa, environments, names, tolerances, adjusted
+    )
     _tell(campaign, bins, sums, pieces)
     title = f"{campaign.config.publication.title}: profiles"
-    return dataset.assign_attrs(attributes(campaign, title) | _log_problems(environments, names))
+    facts = attributes(campaign, title) | said | _log_problems(environments, names)
+    return dataset.assign_attrs(facts)
 
 
 def _log_problems(environments: list[xr.Dataset], names: list[str]) -> dict[str, str]:
@@ -170,7 +179,8 @@ def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> N
         )  # fmt: skip
     if np.isnan(pieces.volume).any():
         log.warning(
-            "%s: the imaged volume is not known, so there are counts but no concentrations. "
-            "campaigns.csv can tell `depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
-            campaign.name,
-        )
+            "%s: the imaged volume of %d of %d pieces of water is not known, so there are counts "
+            "but no concentrations. Where no frame says why, campaigns.csv can tell "
+            "`depth_of_field_mm` and pixel sizes, or `imaged_volume_l`",
+            campaign.name, np.isnan(pieces.volume).sum(), len(pieces.volume),
+        )  # fmt: skip

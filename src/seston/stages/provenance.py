@@ -30,11 +30,10 @@ def provenance(campaign: Campaign) -> dict[str, str]:
 
 
 def model_hash(campaign: Campaign) -> str:
-    """Hash of the model that named the objects; empty without one."""
+    """Hash of the model that named the objects (hashes, where there are more); else empty."""
     from seston.learn import load_card
 
-    settings = campaign.config.classification
-    return load_card(settings.model).hash if settings else ""
+    return " ".join(load_card(model).hash for model in campaign.models)
 
 
 def attributes(campaign: Campaign, title: str) -> dict[str, Any]:

@@ -38,8 +38,7 @@ def _making(campaign: Campaign) -> Making:
 
     software = {name: version(name) for name in _LIBRARIES}
     settings = yaml.safe_dump(campaign.config.model_dump(mode="json"), sort_keys=False)
-    classification = campaign.config.classification
-    if classification is None:
+    if not campaign.models:
         return Making(settings, software)
-    card = load_card(classification.model)
+    card = load_card(campaign.models[0])
     return Making(settings, software | card.versions, card.metrics, card.taxa)

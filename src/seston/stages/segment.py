@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from seston import cluster
 from seston.campaign import Campaign, Shard
+from seston.config import Segmentation
+from seston.errors import ConfigError
 from seston.features import names_of
 from seston.image import whoi
 from seston.progress import progress
@@ -46,7 +48,8 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
                 writer.append({**found.columns, "frame": rows}, found.pixels)
                 shown.advance(len(found.level), len(found.columns["object_id"]))
             shown.advance(len(frames) - shown.done)  # unusable frames are in no task
-        writer.close(account.frame_variables(), account.attributes())
+        named = _named_by(campaign.instrument(shard.deployment).segmentation)
+        writer.close(account.frame_variables(), account.attributes() | named)
     with new_file(campaign.fingerprint_file(shard.name)) as draft:
         draft.write_text(campaign.segmentation_fingerprint(shard.name), "ascii")
 
@@ -64,11 +67,34 @@ def _work(campaign: Campaign, shard: Shard) -> tuple[Callable[..., Found], Itera
         "deployment": campaign.deployment_index(shard.deployment.deployment),
     }
     if isinstance(reader, VignetteReader):
+        _refuse_network(settings, shard)
         frames = manifest.read_frames(campaign, shard.name)
         return partial(vignettes.run_task, reader=reader, **common), vignettes.plan_tasks(frames)
     assert isinstance(reader, FrameReader)
     work = partial(windows.run_task, reader=reader, **common)
     return work, windows.plan_tasks(campaign, shard, settings)
+
+
+def _named_by(settings: Segmentation) -> dict[str, Any]:
+    """Attributes of objects that a network has named: its taxa and its hash."""
+    from seston.learn.semantic import load_semantic_card
+
+    if settings.model is None:
+        return {}
+    card = load_semantic_card(settings.model)
+    return {"semantic_taxa": list(card.taxa), "semantic_model_hash": card.hash}
+
+
+def _refuse_network(settings: Segmentation, shard: Shard) -> None:
+    """Refuse to look for objects where the instrument has cut them out."""
+    if settings.method == "semantic":
+        name = shard.deployment.instrument
+        raise ConfigError(
+            f"`instruments.{name}.segmentation.method`: its objects come cut out, there are no "
+            "frames for a network to look at",
+            where="config.yaml",
+            cure="Set it to threshold, and name the objects by `classification`.",
+        )
 
 
 class _Account:

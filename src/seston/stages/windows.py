@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,11 @@ from seston.config import Segmentation
 from seston.errors import InputError
 from seston.frame import UInt8Array
 from seston.readers import FrameReader, Piece
-from seston.stages import manifest
+from seston.stages import manifest, semantic
 from seston.stages.found import Found, object_ids
+
+if TYPE_CHECKING:
+    from seston.learn.semantic import SemanticModel
 
 #: Lines that one task owns, unless one frame is longer: 134 MB at 2048 pixels a line.
 LINES_PER_TASK = 65_536
@@ -128,6 +131,7 @@ def run_task(
 ) -> Found:
     """Find and measure the objects that begin in the frames that a task owns."""
     settings, background = _background(task, reader, settings)
+    model = semantic.model_of(settings)
     numbers = pd.RangeIndex(*task.own)
     level = np.full(len(numbers), np.nan, np.float32)
     problems: dict[int, str] = {}
@@ -145,8 +149,9 @@ def run_task(
             except InputError as error:
                 problems |= dict.fromkeys(own.index, error.what)
                 continue
-            parts.append(_find(stretch, own, pixels, light[1], light[0], names))
-    return _together(numbers.to_numpy(), parts, level, problems, deployment, len(names))
+            parts.append(_find(stretch, own, pixels, light[1], light[0], names, model))
+    nothing = _no_columns(len(names), len(model.taxa) if model else None)
+    return _together(numbers.to_numpy(), parts, level, problems, deployment, nothing)
 
 
 def _background(
@@ -273,6 +278,8 @@ class _Part:
 
     objects: image.Objects
     frames: pd.DataFrame
+    scores: NDArray[np.float32] | None = None
+    doubtful: int = 0
 
 
 def _find(
@@ -282,20 +289,24 @@ def _find(
     background: UInt8Array | None,
     settings: Segmentation,
     names: Sequence[str],
+    model: SemanticModel | None,
 ) -> _Part:
     begin = int(stretch["first_line"].iloc[0])
     owned = int(own["first_line"].iloc[0]) - begin
-    objects = image.find_objects(
-        pixels,
-        owned=slice(owned, owned + int(own["height"].sum())),
-        settings=settings,
-        pixel_height=float(own["pixel_height"].iloc[0]),
-        pixel_width=float(own["pixel_width"].iloc[0]),
-        background=background,
-        names=names,
-        first_line=begin,
-    )
-    return _Part(objects, own)
+    seen: dict[str, Any] = {
+        "lines": pixels,
+        "owned": slice(owned, owned + int(own["height"].sum())),
+        "settings": settings,
+        "pixel_height": float(own["pixel_height"].iloc[0]),
+        "pixel_width": float(own["pixel_width"].iloc[0]),
+        "background": background,
+        "names": names,
+        "first_line": begin,
+    }
+    if model is None:
+        return _Part(image.find_objects(**seen), own)
+    named = semantic.find(model, **seen)
+    return _Part(named.objects, own, named.scores, named.doubtful)
 
 
 def _together(
@@ -304,9 +315,9 @@ def _together(
     level: NDArray[np.float32],
     problems: dict[int, str],
     deployment: int,
-    width: int,
+    nothing: dict[str, NDArray[Any]],
 ) -> Found:
-    tables = [_columns(part, deployment) for part in parts] or [_no_columns(width)]
+    tables = [_columns(part, deployment) for part in parts] or [nothing]
     columns = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     sizes = (columns["bottom"] - columns["top"]).astype(np.int64) * (
         columns["right"] - columns["left"]
@@ -322,7 +333,8 @@ def _together(
         dropped={
             reason: sum(int(getattr(p.objects, reason)) for p in parts)
             for reason in ("too_small", "too_large", "too_long")
-        },
+        }
+        | ({"doubtful": sum(p.doubtful for p in parts)} if "scores" in columns else {}),
     )
 
 
@@ -342,14 +354,20 @@ def _columns(part: _Part, deployment: int) -> dict[str, NDArray[Any]]:
         "right": objects.right.astype(np.int32),
         "time": manifest.times(frames)[row] + np.rint(seconds * 1e9).astype("timedelta64[ns]"),
         "features": objects.features,
+        **_scores(part.scores),
     }
 
 
-def _no_columns(width: int) -> dict[str, NDArray[Any]]:
+def _scores(scores: NDArray[np.float32] | None) -> dict[str, NDArray[Any]]:
+    return {} if scores is None else {"scores": scores.astype(np.float16)}
+
+
+def _no_columns(width: int, taxa: int | None) -> dict[str, NDArray[Any]]:
     integers = ("frame", "top", "left", "bottom", "right")
     return {
         "object_id": np.empty(0, np.uint64),
         **{name: np.empty(0, np.int32) for name in integers},
         "time": np.empty(0, "datetime64[ns]"),
         "features": np.empty((0, width), np.float32),
+        **_scores(None if taxa is None else np.empty((0, taxa), np.float32)),
     }

@@ -3,6 +3,7 @@
 from seston.atomic import new_file, new_folder
 from seston.store.damage import check_whole, damage_explained
 from seston.store.objects import (
+    length,
     load_dataset,
     new_objects,
     new_scores,
@@ -18,6 +19,7 @@ __all__ = [
     "check_whole",
     "damage_explained",
     "fill_store",
+    "length",
     "load_dataset",
     "new_file",
     "new_folder",

@@ -29,6 +29,9 @@ from seston.variables import TIME_UNITS, Variable
 
 ROWS_PER_CHUNK = 1 << 14
 ROWS_PER_SHARD = 1 << 18
+#: A row of an embedding has as many bytes as a vignette: a shard is 40 MB, not 700.
+LONG_ROWS_PER_CHUNK = 1 << 10
+LONG_ROWS_PER_SHARD = 1 << 14
 BYTES_PER_CHUNK = 1 << 20
 BYTES_PER_SHARD = 1 << 26
 #: Not Blosc, and not the codec crc32c: of a part of a chunk, these decode the part alone, and
@@ -60,11 +63,15 @@ def fast_codecs(threads: int | None = None) -> Iterator[None]:
 
 def shard_rows(variable: Variable) -> int:
     """Rows in one shard of a variable: the unit of writing."""
-    return BYTES_PER_SHARD if variable.dims == ("byte",) else ROWS_PER_SHARD
+    if variable.dims == ("byte",):
+        return BYTES_PER_SHARD
+    return LONG_ROWS_PER_SHARD if "component" in variable.dims else ROWS_PER_SHARD
 
 
 def _chunk_rows(variable: Variable) -> int:
-    return BYTES_PER_CHUNK if variable.dims == ("byte",) else ROWS_PER_CHUNK
+    if variable.dims == ("byte",):
+        return BYTES_PER_CHUNK
+    return LONG_ROWS_PER_CHUNK if "embedding" in variable.dims else ROWS_PER_CHUNK
 
 
 def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zarr.Array[Any]:

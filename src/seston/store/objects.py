@@ -5,6 +5,7 @@ Layout of an objects store (Zarr v3)::
     object_id, frame, top … predicted_taxon   (object)           one array per column
     features                                  (object, feature)  one array for all features
     scores                                    (object, taxon)
+    embedding                                 (object, component)   where it is kept
     frame_time, frame_volume …                (frame)
     vignettes/pixels                          (byte)             uint8, object after object
 """
@@ -52,6 +53,8 @@ SEGMENTED = (
 )
 
 
+#: Column of objects that a network found and named at once.
+SCORES = "scores"
 #: Columns of objects whose source named them; absent where nothing did.
 SOURCE = ("source_id", "source_label", "source_status")
 #: Parts that wait to be written while the next ones are found.
@@ -85,11 +88,14 @@ class ObjectWriter:
         """Add objects: a column for each name in `SEGMENTED`, and their vignettes' bytes.
 
         ``vignette_start`` counts from the first byte of `pixels`, and is -1 where there is no
-        vignette. Columns of `SOURCE` are there in all parts or in none.
+        vignette. Columns of `SOURCE` are there in all parts or in none, and so are `SCORES`.
         """
         self._wait(PARTS_WAITING - 1)
         if SOURCE[0] in columns and SOURCE[0] not in self._columns:
             self._columns |= {n: Appender(create(self._group, OBJECTS[n], (0,))) for n in SOURCE}
+        if SCORES in columns and SCORES not in self._columns:
+            shape = (0, columns[SCORES].shape[1])
+            self._columns[SCORES] = Appender(create(self._group, OBJECTS[SCORES], shape))
         self._waiting.append(self._thread.submit(self._append, dict(columns), pixels, self._bytes))
         self._bytes += len(pixels)
         self.rows += len(columns["object_id"])
@@ -221,6 +227,11 @@ def length(group: zarr.Group, name: str) -> int:
     return int(_array(group, name).shape[0])
 
 
+def width(group: zarr.Group, name: str) -> int:
+    """Give the number of columns of an array; 0 where there is none of this name."""
+    return int(_array(group, name).shape[1]) if name in group else 0
+
+
 def read_labels(group: zarr.Group, name: str) -> list[str]:
     """Read a short array of texts."""
     with damage_explained(place_of(group)):
@@ -282,15 +293,41 @@ def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8
     ]
 
 
+class ScoreWriter:
+    """Write scores, and embeddings where they are kept, part by part."""
+
+    def __init__(self, group: zarr.Group, n_taxa: int, n_embedding: int) -> None:
+        self._scores = Appender(create(group, OBJECTS["scores"], (0, n_taxa)))
+        shape = (0, n_embedding)
+        self._embedding = (
+            Appender(create(group, OBJECTS["embedding"], shape)) if n_embedding else None
+        )
+
+    def append(self, scores: NDArray[Any], embedding: NDArray[Any] | None = None) -> None:
+        """Add the scores (n, n_taxa) of objects, and their embeddings (n, n_embedding)."""
+        self._scores.append(scores.astype(np.float16, copy=False))
+        if self._embedding is not None and embedding is not None:
+            self._embedding.append(embedding.astype(np.float16, copy=False))
+
+    def close(self) -> None:
+        """Write what is held."""
+        self._scores.close()
+        if self._embedding is not None:
+            self._embedding.close()
+
+
 @contextmanager
 def new_scores(
-    path: Path, taxa: Sequence[str], attributes: Mapping[str, Any]
-) -> Iterator[Appender]:
-    """Open a writer of scores (object, taxon), whose store appears when the block ends well."""
+    path: Path, taxa: Sequence[str], attributes: Mapping[str, Any], n_embedding: int = 0
+) -> Iterator[ScoreWriter]:
+    """Open a writer of scores (object, taxon), whose store appears when the block ends well.
+
+    With `n_embedding`, it takes the embedding (object, component) of each object too.
+    """
     with new_folder(path) as draft:
         group = zarr.open_group(draft, mode="w")
         create_labels(group, PROFILES["taxon"], list(taxa))
-        writer = Appender(create(group, OBJECTS["scores"], (0, len(taxa))))
+        writer = ScoreWriter(group, len(taxa), n_embedding)
         yield writer
         writer.close()
         group.attrs.update(dict(attributes))

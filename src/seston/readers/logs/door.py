@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import xarray as xr
 
 from seston.errors import InputError
 from seston.readers import environment, isiis_log
 from seston.readers import tables as tabular
 from seston.readers.logs import ecopart, greensea, netcdf, nmea, seabird, vipf
 from seston.readers.logs.text import Records
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Bytes at the beginning of a file that are looked at.
 _HEAD = 1 << 14
@@ -35,7 +38,7 @@ class Format:
     matches : callable
         Says whether a file is of it, from its path and the head of its text (latin-1).
     read : callable
-        Gives records (see `environment.assemble`) and what was wrong.
+        Gives records (see `environment.join`) and what was wrong.
     """
 
     name: str
@@ -49,7 +52,7 @@ def _is_isiis_log(path: Path, head: str) -> bool:
 
 def _read_table(path: Path) -> Records:
     table, problems = tabular.read(path)
-    return table.drop(columns="file", errors="ignore"), problems
+    return table.drop(columns=["file", "frame"], errors="ignore"), problems
 
 
 #: In the order in which they are asked.
@@ -95,35 +98,41 @@ def find(place: Path) -> list[Path]:
     return sorted(p for p in near if p.is_file() and recognise(p) is not None)
 
 
-def read_environment(
+def read(
     paths: Sequence[Path],
     tables: Sequence[pd.DataFrame] = (),
     problems: Sequence[str] = (),
-) -> xr.Dataset:
-    """Read files of CTD and navigation, of any formats, into one dataset.
+) -> Records:
+    """Read files of CTD and navigation, of any formats, into one table.
 
     Parameters
     ----------
     paths : sequence of Path
         Each is recognised by its content.
     tables : sequence of DataFrame
-        More records, see `environment.assemble`; they come first.
+        More records, see `environment.join`; they come first.
     problems : sequence of str
         What is wrong elsewhere, to be kept beside what is wrong here.
 
     Returns
     -------
-    Dataset (time)
-        Variables of `variables.ENVIRONMENT`, see `environment.assemble`.
+    records : DataFrame
+    problems : list of str
+        See `environment.join`.
 
     Raises
     ------
     InputError
         A file is of no format that is read, or cannot be used.
     """
-    read = [_read(path) for path in paths]
-    found = [problem for _, said in read for problem in said]
-    return environment.assemble([*tables, *(table for table, _ in read)], [*problems, *found])
+    all_read = [_read(path) for path in paths]
+    found = [problem for _, said in all_read for problem in said]
+    return environment.join([*tables, *(table for table, _ in all_read)], [*problems, *found])
+
+
+def read_environment(paths: Sequence[Path]) -> xr.Dataset:
+    """Read files of CTD and navigation into a dataset: see `read`, `environment.as_dataset`."""
+    return environment.as_dataset(*read(paths))
 
 
 def _read(path: Path) -> Records:

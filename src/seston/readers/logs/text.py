@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seston.errors import InputError
 
-#: What a reader of a file gives: records (see `environment.assemble`), and what was wrong.
+#: What a reader of a file gives: records (see `environment.join`), and what was wrong.
 Records = tuple[pd.DataFrame, list[str]]
 MAX_BYTES = 1 << 31
 _POSITION = re.compile(

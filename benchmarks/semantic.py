@@ -1,0 +1,345 @@
+"""Plankton among a hundred times as much detritus: three ways to find and name it.
+
+    python benchmarks/semantic.py [--quick] [--network FOLDER]
+
+Simulated ISIIS frames of 10240 lines through all depths, at the concentrations of nature: some
+2,500 objects a frame, 1 % of them plankton. Held against the truth:
+
+- threshold + CNN: all that is dark is found, then named by the demo's learning set and head;
+- threshold, filter, CNN: the same objects; boosted trees on their measured features, learned from
+  simulated frames of the natural detritus, leave out what is surely detritus; of the rest, a head
+  on the CNN's features and the measured ones, learned from what the filter lets through;
+- semantic: a network looks at frames and gives only plankton (`seston train-semantic`).
+
+A true organism counts if the scan's border does not cut it and its mask has the least diameter
+that is kept. It is found by the object whose box overlaps its own by at least 0.2 (intersection
+over union, one to one), whatever else lies there. Each way gives each object a share of plankton,
+and thresholds on it trade recall for precision; the operating point is the highest threshold with
+a recall of 0.95 (of the greatest F1, where no threshold reaches that).
+Costs are processor time of one thread, without drawing the frames.
+
+The last line is a JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from seston import learn
+from seston.config import Segmentation, SemanticTraining, Training
+from seston.image import Objects, find_objects
+from seston.image.regions import find_regions
+from seston.learn.heads import LinearHead
+from seston.learn.preprocess import SIZE_INPUTS
+from seston.learn.semantic import load_semantic, train_semantic
+from seston.simulate import KINDS, LABELS, TowSettings, match, write_learning_set
+from seston.simulate.annotated import SimulatedFrames
+from seston.simulate.scene import pixel_height, take
+from seston.simulate.tow import Tow
+
+SETTINGS = Segmentation.model_validate({})
+EVEN = Segmentation.model_validate({"background": "none"})
+TOW = dataclasses.replace(
+    TowSettings.full(), frame_lines=10240, frames_per_file=1, files_per_burst=1,
+    burst_spacing_m=20.0,
+)  # fmt: skip
+SEED, SEED_LEARN, SEED_NATURAL = 5, 901, 902
+PLANKTON = tuple(kind.label for kind in KINDS if kind.plankton)
+WANTED_RECALL = 0.95
+#: Seconds in which the camera takes a frame.
+ACQUISITION_S = TOW.frame_lines / TOW.line_rate_hz
+#: Share of the plankton of the learning frames that the filter lets through.
+LET_THROUGH = 0.995
+PUBLISHED = {"ISIIS, threshold": (0.973, 0.009), "ISIIS, threshold + CNN": (0.918, 0.163)}
+
+
+@dataclass
+class Scene:
+    """A frame, and the organisms in it: boxes, taxa, and whether they count."""
+
+    pixels: np.ndarray
+    height_mm: float
+    boxes: np.ndarray
+    taxa: np.ndarray
+    counts: np.ndarray
+
+
+def scenes(count: int):
+    """Draw frames evenly through the casts, one at a time."""
+    tow = Tow(TOW)
+    files = tow.files()
+    for file in [files[i] for i in np.linspace(0, len(files) - 1, count).round().astype(int)]:
+        scene = take(tow, files, file, SEED)
+        height = pixel_height(tow, file.start_s)
+        seen = [s for s in scene.seen if KINDS[s.place.kind].plankton]
+        boxes, diameters = [], []
+        for s in seen:
+            rows, columns = np.nonzero(s.stamp.mask)
+            top, left = s.stamp.top - file.first_line, s.stamp.left
+            boxes.append((top + rows.min(), left + columns.min(),
+                          top + rows.max() + 1, left + columns.max() + 1))  # fmt: skip
+            diameters.append(2 * np.sqrt(len(rows) * height * TOW.pixel_width_mm / np.pi))
+        counts = [not s.cut and d >= SETTINGS.min_esd_mm
+                  for s, d in zip(seen, diameters, strict=True)]  # fmt: skip
+        yield Scene(scene.pixels, height, np.array(boxes).reshape(-1, 4),
+                    np.array([PLANKTON.index(LABELS[s.place.kind]) for s in seen], int),
+                    np.array(counts, bool))  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------- ways
+#: Gives boxes (n, 4) and shares of the plankton's taxa (n, 14) of the objects of a frame.
+Way = Callable[[Scene], tuple[np.ndarray, np.ndarray]]
+
+
+def boxes_of(objects: Objects) -> np.ndarray:
+    return np.column_stack([objects.top, objects.left, objects.bottom, objects.right])
+
+
+def vignettes_of(objects: Objects, rows) -> list[np.ndarray]:
+    return [objects.vignette(int(i)) for i in rows]
+
+
+def by_threshold(scene: Scene) -> Objects:
+    return find_objects(
+        scene.pixels, owned=slice(0, len(scene.pixels)), settings=SETTINGS,
+        pixel_height=scene.height_mm, pixel_width=TOW.pixel_width_mm,
+    )  # fmt: skip
+
+
+def demo_way(folder: Path, per_class: int) -> Way:
+    """Threshold, then the classifier of the demo."""
+    write_learning_set(folder / "set", 2, per_class=per_class)
+    learn.train(folder / "set", folder / "model", Training())
+    model = learn.load_model(folder / "model")
+    columns = [model.taxa.index(taxon) for taxon in PLANKTON]
+
+    def way(scene: Scene):
+        objects = by_threshold(scene)
+        scores = model.predict(
+            vignettes_of(objects, range(len(objects))), (scene.height_mm, TOW.pixel_width_mm)
+        )
+        return boxes_of(objects), scores[:, columns]
+
+    return way
+
+
+class Filtered:
+    """Threshold, a filter on measured features, then the CNN with hard negatives."""
+
+    def __init__(self, extractor, frames: int) -> None:
+        self._extractor = extractor
+        first, second = frames // 2, frames
+        features, labels, _ = self._mined(range(first))
+        self._trees = HistGradientBoostingClassifier(
+            max_iter=150, learning_rate=0.15, random_state=0
+        ).fit(features, labels > 0)
+        # The filter is held against other frames than those that it learned from.
+        features, labels, inputs = self._mined(range(first, second), look=True)
+        odds = self._odds(features)
+        self._limit = float(np.quantile(odds[labels > 0], 1 - LET_THROUGH))
+        passed = odds >= self._limit
+        self.passed = float(passed[labels == 0].mean())
+        values = self._inputs(inputs[passed], features[passed], odds[passed])
+        self._importance = np.ones(values.shape[1], np.float32)
+        self._importance[-(features.shape[1] + 1 + len(SIZE_INPUTS)) :] = 5.0
+        self._head = LinearHead.fit(values, labels[passed], importance=self._importance)
+
+    def _mined(self, numbers, *, look: bool = False):
+        """Objects of simulated frames: features, 0 or 1 + taxon, and the CNN's features."""
+        frames = SimulatedFrames(SEED_LEARN, plankton=80)
+        features, labels, inputs = [], [], []
+        for frame in map(frames.frame, numbers):
+            objects = find_objects(
+                frame.pixels, owned=slice(0, len(frame.pixels)), settings=EVEN,
+                pixel_height=frame.pixel_height, pixel_width=frame.pixel_width,
+            )  # fmt: skip
+            true = np.array([
+                (i.top, i.left, i.top + i.mask.shape[0], i.left + i.mask.shape[1])
+                for i in frame.instances
+            ])  # fmt: skip
+            pairs = match(boxes_of(objects), true).true_of()
+            taxa = np.array([1 + PLANKTON.index(i.taxon) for i in frame.instances])
+            features.append(objects.features)
+            labels.append(np.where(pairs >= 0, taxa[pairs], 0))
+            if look:
+                size = np.tile([frame.pixel_height, frame.pixel_width], (len(objects), 1))
+                inputs.append(self._extractor.features(
+                    vignettes_of(objects, range(len(objects))), size))  # fmt: skip
+        return (np.concatenate(features), np.concatenate(labels),
+                np.concatenate(inputs) if look else None)  # fmt: skip
+
+    def _odds(self, features: np.ndarray) -> np.ndarray:
+        return np.asarray(self._trees.decision_function(features))
+
+    @staticmethod
+    def _inputs(network: np.ndarray, features: np.ndarray, odds: np.ndarray) -> np.ndarray:
+        shaped = np.sign(features) * np.log1p(np.abs(features))
+        return np.column_stack([network, np.nan_to_num(shaped), odds]).astype(np.float32)
+
+    def __call__(self, scene: Scene):
+        objects = by_threshold(scene)
+        odds = self._odds(objects.features)
+        rows = np.flatnonzero(odds >= self._limit)
+        size = np.tile([scene.height_mm, TOW.pixel_width_mm], (len(rows), 1))
+        network = self._extractor.features(vignettes_of(objects, rows), size)
+        scores = self._head.predict_proba(self._inputs(network, objects.features[rows], odds[rows]))
+        return boxes_of(objects)[rows], scores[:, 1:]
+
+
+def semantic_way(folder: Path) -> Way:
+    """Let the network look, and nothing else."""
+    model = load_semantic(folder)
+    order = [model.taxa.index(taxon) for taxon in PLANKTON]
+
+    def way(scene: Scene):
+        named = find_regions(
+            scene.pixels, look=model.look, least_score=0.0, owned=slice(0, len(scene.pixels)),
+            settings=SETTINGS, pixel_height=scene.height_mm, pixel_width=TOW.pixel_width_mm,
+        )  # fmt: skip
+        return boxes_of(named.objects), named.scores[:, order]
+
+    return way
+
+
+# --------------------------------------------------------------------------------------- judge
+@dataclass
+class Held:
+    """Found objects of one way held against the true ones, over all frames."""
+
+    scores: list[np.ndarray] = dataclasses.field(default_factory=list)
+    true: list[np.ndarray] = dataclasses.field(default_factory=list)
+    missed: list[np.ndarray] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
+    frames: int = 0
+
+    def add(self, way: Way, scene: Scene) -> None:
+        begin = time.process_time()
+        boxes, scores = way(scene)
+        self.seconds += time.process_time() - begin
+        self.frames += 1
+        pairs = match(boxes, scene.boxes)
+        owner, found = pairs.true_of(), pairs.found_of()
+        # What matches an organism that does not count is neither right nor wrong.
+        judged = np.append(scene.counts, True)[owner]
+        self.scores.append(scores[judged])
+        self.true.append(np.append(scene.taxa, -1)[owner][judged])
+        self.missed.append(scene.taxa[(found < 0) & scene.counts])
+
+    def table(self) -> tuple[dict[str, float], pd.DataFrame]:
+        """Figures at the operating point: of all plankton, and of each taxon."""
+        scores, true, missed = (np.concatenate(a) for a in (self.scores, self.true, self.missed))
+        share = scores.sum(axis=1)
+        order = np.argsort(-share, kind="stable")
+        right = np.cumsum(true[order] >= 0)
+        total = int((true >= 0).sum()) + len(missed)
+        recall, precision = right / total, right / np.arange(1, len(order) + 1)
+        f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
+        enough = recall[-1] >= WANTED_RECALL
+        at = int(np.searchsorted(recall, WANTED_RECALL)) if enough else int(f1.argmax())
+        at80 = np.flatnonzero(precision >= 0.8)
+        named = np.where(share >= share[order[at]], scores.argmax(axis=1), -1)
+        there = np.concatenate([true[true >= 0], missed])
+        rows = {taxon: _of(named == k, true == k, (there == k).sum())
+                for k, taxon in enumerate(PLANKTON)}  # fmt: skip
+        cost = self.seconds / self.frames
+        return {
+            "organisms": total,
+            "found": len(share),
+            "recall": recall[at],
+            "precision": precision[at],
+            "named_rightly": float((named == true)[(named >= 0) & (true >= 0)].mean()),
+            "largest_recall": recall[-1],
+            "recall_at_precision_0.8": recall[at80[-1]] if len(at80) else 0.0,
+            "best_f1": f1.max(),
+            "recall_at_best_f1": recall[f1.argmax()],
+            "precision_at_best_f1": precision[f1.argmax()],
+            "seconds_per_frame": cost,
+            "x_acquisition": cost / ACQUISITION_S,
+        }, pd.DataFrame(rows).T
+
+
+def _of(named: np.ndarray, true: np.ndarray, support: int) -> dict[str, float]:
+    right = int((named & true).sum())
+    return {"n": support, "recall": right / max(support, 1),
+            "precision": right / max(int(named.sum()), 1)}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="few frames, hardly any training")
+    parser.add_argument("--network", type=Path, default=Path("results/semantic"),
+                        help="its folder; trained where it is not there")  # fmt: skip
+    parser.add_argument("--frames", type=int, default=16)
+    arguments = parser.parse_args()
+    quick = arguments.quick
+    learn.use_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        ways = make_ways(Path(folder), arguments.network, quick)
+        held = {name: Held() for name in ways}
+        for scene in scenes(2 if quick else arguments.frames):
+            for name, way in ways.items():
+                held[name].add(way, scene)
+    show(held)
+
+
+def make_ways(folder: Path, network: Path, quick: bool) -> dict[str, Way]:
+    demo = demo_way(folder, 12 if quick else 120)
+    extractor = learn.load_model(folder / "model").extractor
+    begin = time.process_time()
+    filtered = Filtered(extractor, 4 if quick else 48)
+    print(f"filter and head learned in {time.process_time() - begin:.0f} s; the filter lets "
+          f"{filtered.passed:.1%} of the detritus through")  # fmt: skip
+    if not network.exists() or quick:
+        settings = SemanticTraining(model=network)
+        if quick:
+            settings = SemanticTraining(model=folder / "network", steps=30, widths=(8, 16, 32))
+        natural = SimulatedFrames(SEED_NATURAL, plankton=None)
+        count = 2 if quick else settings.validation
+        begin = time.process_time()
+        train_semantic(SimulatedFrames(0), natural.frames(0, count), settings)
+        print(f"network trained in {time.process_time() - begin:.0f} s of processor time")
+        network = settings.model
+    return {
+        "threshold + CNN": demo,
+        "threshold, filter, CNN": filtered,
+        "semantic": semantic_way(network),
+    }
+
+
+def show(held: dict[str, Held]) -> None:
+    """Print the tables and the line of JSON."""
+    tables = {name: each.table() for name, each in held.items()}
+    one = next(iter(held.values()))
+    print(f"\n{one.frames} frames of {TOW.frame_lines} x {TOW.width} px, "
+          f"{ACQUISITION_S:.3f} s of acquisition each")  # fmt: skip
+    figures = pd.DataFrame({name: figures for name, (figures, _) in tables.items()})
+    print(figures.round(3).to_string())
+    print("\nby taxon, at the operating point (recall of the right name, precision of the name)")
+    print(pd.concat({n: t[["recall", "precision"]] for n, (_, t) in tables.items()}, axis=1)
+          .assign(n=next(iter(tables.values()))[1]["n"]).round(2).to_string())  # fmt: skip
+    print("\npublished, on other data and by other rules (recall, precision of organisms):")
+    for name, (recall, precision) in PUBLISHED.items():
+        print(f"  {name:24}{recall:>7.1%}{precision:>8.1%}")
+    print(json.dumps({
+        f"{name.replace(', ', '_').replace(' + ', '_')}_{key}": round(float(value), 4)
+        for name, (row, _) in tables.items() for key, value in row.items()
+    }))  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Evaluate: measure a model, and write what was found for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seston.store import new_folder
+
+if TYPE_CHECKING:
+    from seston.learn.evaluation import Evaluation
+
+PAGE, FACTS = "evaluation.html", "evaluation.json"
+
+
+def evaluate(model: Path, images: Path | None, out: Path | None) -> Evaluation:
+    """Evaluate a model, and write a page and a JSON file into a folder.
+
+    Parameters
+    ----------
+    model : Path
+        Folder of a model.
+    images : Path, optional
+        A labelled set; without it the held-out record of the model is measured.
+    out : Path, optional
+        Replaced whole, or not at all; nothing is written without it.
+
+    Raises
+    ------
+    ModelError, InputError
+        See `seston.learn.evaluation.evaluate`.
+    SpaceError
+        The disk is full.
+    """
+    from seston.learn.evaluation import evaluate as measure
+    from seston.report.evaluation import write_evaluation
+
+    found = measure(model, images)
+    if out is not None:
+        with new_folder(out) as draft:
+            (draft / FACTS).write_text(as_json(found), "utf-8")
+            write_evaluation(draft / PAGE, found)
+    return found
+
+
+def as_json(found: Evaluation) -> str:
+    """Give an evaluation for programs."""
+    return json.dumps(found.facts(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_text(found: Evaluation) -> str:
+    """Give the headline numbers of an evaluation, with their intervals, for a terminal."""
+    told = found.appraisal
+    lines = [f"{found.model}, on {found.measured_on}: {told['n']:,} vignettes"]
+    for name, limits in told["intervals"].items():
+        low, high = limits.get("samples", limits["objects"])
+        lines.append(f"  {name.replace('_', ' '):38} {told[name]:.3f}  ({low:.3f} to {high:.3f})")
+    over = "samples" if told["samples"] else "objects"
+    lines.append(f"In parentheses: 95 % interval over {over}.")
+    unusable = told["thresholds"]["unusable"]
+    if unusable:
+        target = told["thresholds"]["target"]
+        lines.append(f"Not usable for a precision of {target:g}: {', '.join(unusable)}")
+    lines += [
+        f"No taxon of the model: {s.label} ({s.n}; {s.called_unknown:.0%} called unknown)"
+        for s in found.strangers
+    ]
+    return "\n".join(lines)

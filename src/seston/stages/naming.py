@@ -1,0 +1,119 @@
+"""Naming: which of the scores give an object a name, and which leave it without."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seston.config import Classification
+from seston.errors import StoreError
+from seston.store import open_group
+
+log = logging.getLogger(__name__)
+
+REASONS = ("unnamed_unknown", "unnamed_below_threshold")
+"""Why an object stays without a name, as attributes of the objects dataset."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Which scores name an object.
+
+    Parameters
+    ----------
+    threshold : array (n_taxa,), optional
+        Best scores below that of their taxon give no name.
+    unknown_above : float, optional
+        Objects whose scores are less decided than this are like nothing that the model knows.
+    told : dict
+        What the attributes of the datasets say of it.
+    """
+
+    threshold: NDArray[np.float64] | None = None
+    unknown_above: float | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def named(self, scores: NDArray[np.float16]) -> tuple[NDArray[np.int16], dict[str, int]]:
+        """Name objects by their scores (n, n_taxa).
+
+        Returns
+        -------
+        taxon : array (n,), int16
+            -1 where no name is given.
+        unnamed : dict
+            Their numbers by reason, as attributes of a dataset.
+        """
+        best = scores.argmax(axis=1)
+        unknown, below = np.zeros(len(best), bool), np.zeros(len(best), bool)
+        if self.unknown_above is not None:
+            from seston.learn.unknown import unknown as is_unknown
+
+            unknown = is_unknown(scores, self.unknown_above)
+        if self.threshold is not None:
+            score = scores[np.arange(len(best)), best].astype(np.float64)
+            below = (score < self.threshold[best]) & ~unknown
+        counts = dict(zip(REASONS, (int(unknown.sum()), int(below.sum())), strict=True))
+        return np.where(unknown | below, -1, best).astype(np.int16), counts
+
+
+def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming:
+    """Read from the model how the settings of a campaign name objects.
+
+    Parameters
+    ----------
+    settings : Classification, optional
+    scores : sequence of Path
+        Stores of scores of the campaign's shards.
+
+    Raises
+    ------
+    ModelError
+        The record of the model is missing or damaged.
+    StoreError
+        Scores were made by another model: its thresholds are not theirs.
+    """
+    if settings is None or (settings.target_precision or settings.unknown_false_alarm) is None:
+        return Naming()
+    from seston.learn import load_card, load_held_out
+    from seston.learn.thresholds import by_precision
+    from seston.learn.unknown import limit
+
+    card = load_card(settings.model)
+    for path in scores:
+        _check_same_model(path, card.hash)
+    chosen_on = load_held_out(settings.model, card).validation
+    naming = Naming()
+    if settings.target_precision is not None:
+        found = by_precision(chosen_on.scores, chosen_on.labels, settings.target_precision)
+        lost = [taxon for taxon, usable in zip(card.taxa, found.usable, strict=True) if not usable]
+        _warn(lost, settings.target_precision, len(card.taxa))
+        told = {"target_precision": settings.target_precision, "taxa_without_threshold": lost}
+        naming = Naming(found.threshold, None, told)
+    if settings.unknown_false_alarm is not None:
+        above = limit(chosen_on.scores, settings.unknown_false_alarm)
+        told = naming.told | {"unknown_false_alarm": settings.unknown_false_alarm}
+        naming = Naming(naming.threshold, above, told)
+    return naming
+
+
+def _warn(lost: Sequence[str], target: float, n_taxa: int) -> None:
+    if lost:
+        log.warning(
+            "%d of %d taxa do not reach a precision of %g at any score; their objects stay "
+            "without a name: %s", len(lost), n_taxa, target, ", ".join(lost),
+        )  # fmt: skip
+
+
+def _check_same_model(scores: Path, model_hash: str) -> None:
+    if open_group(scores).attrs.get("model_hash") != model_hash:
+        raise StoreError(
+            "was not made by the model that `classification.model` names now",
+            where=scores,
+            cure="Run classify again: thresholds are those of one model.",
+        )

@@ -1,0 +1,234 @@
+"""Scores outside and inside the workflow: tables, embeddings, the engine that computed them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from distributed import Client
+from drawings import TAXA, draw, settings, write_learning_set
+from typer.testing import CliRunner
+
+import tiny
+from seston.cli import app
+from seston.cluster import connect, worker_number
+from seston.config import Classification
+from seston.errors import ConfigError, InputError, ModelError, StoreError
+from seston.learn import engines, load_model, train
+from seston.stages.classify import classify, device_of
+from seston.stages.predict import Pictures, predict_objects, predict_pictures
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with connect(cores=2) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("learn")
+    train(write_learning_set(folder / "drawings"), folder / "model", settings())
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(8)
+    for i in range(30):
+        path = folder / f"haul {i % 3}" / f"é{i:02}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(cv2.imencode(".png", draw(TAXA[i % 3], rng))[1].tobytes())
+    (folder / "haul 1" / "broken.png").write_bytes(b"no picture")
+    (folder / "haul 1" / "empty.jpg").write_bytes(b"")
+    (folder / "haul 1" / "notes.txt").write_text("no picture by its name")
+    (folder / ".hidden.png").write_bytes(b"")
+    return folder
+
+
+def chosen(model: Path, **others) -> Classification:
+    return Classification(model=model, engine="eager", **others)
+
+
+def test_a_folder_becomes_a_table_of_taxa_and_scores(
+    model: Path, pictures: Path, tmp_path: Path, client: Client
+) -> None:
+    out = tmp_path / "scores.csv"
+    done = predict_pictures(chosen(model), pictures, out, client, Pictures())
+    assert (done.rows, done.unreadable) == (30, 2)
+    table = pd.read_csv(out)
+    assert list(table.columns) == ["path", "taxon", "score", *TAXA]
+    assert list(table["path"]) == sorted(table["path"])
+    vignettes = [cv2.imdecode(np.fromfile(pictures / p, np.uint8), 0) for p in table["path"]]
+    expected = load_model(model, device="cpu").predict(vignettes)
+    np.testing.assert_allclose(table[list(TAXA)], expected, atol=2e-5)
+    assert list(table["taxon"]) == [TAXA[i] for i in expected.argmax(axis=1)]
+    np.testing.assert_allclose(table["score"], expected.max(axis=1), atol=2e-5)
+    unreadable = (tmp_path / "scores.csv.unreadable.txt").read_text().splitlines()
+    assert unreadable == ["haul 1/broken.png", "haul 1/empty.jpg"]
+
+
+def test_a_csv_of_paths_is_read_in_its_order(
+    model: Path, pictures: Path, tmp_path: Path, client: Client
+) -> None:
+    names = ["haul 2/é05.png", "haul 0/é00.png", "haul 2/é05.png"]
+    shutil.copytree(pictures, tmp_path / "pictures")
+    with (tmp_path / "pictures/list.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["id", "path"], *enumerate(names)])
+    source, out = tmp_path / "pictures/list.csv", tmp_path / "scores.csv"
+    (tmp_path / "scores.csv.unreadable.txt").write_text("of a run before")
+    predict_pictures(chosen(model), source, out, client, Pictures())
+    table = pd.read_csv(out)
+    assert list(table["path"]) == names
+    assert table.iloc[0].equals(table.iloc[2])
+    assert not (tmp_path / "scores.csv.unreadable.txt").exists()
+
+
+def test_bright_pictures_with_a_scale_bar_are_seen_as_dark_ones_without(
+    model: Path, pictures: Path, tmp_path: Path, client: Client
+) -> None:
+    for path in sorted((pictures / "haul 0").glob("*.png")):
+        dark = cv2.imdecode(np.fromfile(path, np.uint8), 0)
+        bar = np.full((7, dark.shape[1]), 9, np.uint8)
+        (tmp_path / "bright").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"bright/{path.name[1:]}"), np.vstack((255 - dark, bar)))
+    how = Pictures(bright=True, crop_bottom=7)
+    predict_pictures(chosen(model), tmp_path / "bright", tmp_path / "bright.csv", client, how)
+    predict_pictures(chosen(model), pictures / "haul 0", tmp_path / "dark.csv", client, Pictures())
+    bright, dark = (
+        pd.read_csv(tmp_path / f"{n}.csv").drop(columns="path") for n in ("bright", "dark")
+    )
+    pd.testing.assert_frame_equal(bright, dark)
+
+
+def test_what_is_no_source_is_refused_and_nothing_is_written(
+    model: Path, tmp_path: Path, client: Client
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.csv").write_text("file\nx.png\n")
+    (tmp_path / "hole.csv").write_text("path,id\n,1\n")
+    (tmp_path / "latin.csv").write_bytes("path\né.png\n".encode("latin-1"))
+    for name, said in (("nowhere", "no such folder"), ("empty", "no picture"),
+                       ("bad.csv", "no column `path`"), ("hole.csv", "line 2 has no path"),
+                       ("latin.csv", "no CSV in UTF-8")):  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            predict_pictures(
+                chosen(model), tmp_path / name, tmp_path / "out.csv", client, Pictures()
+            )
+    with pytest.raises(ModelError, match="no card"):
+        predict_pictures(
+            chosen(tmp_path / "none"), tmp_path / "empty", tmp_path / "out.csv", client, Pictures()
+        )
+    with pytest.raises(StoreError, match="no such dataset"):
+        predict_objects(chosen(model), tmp_path, tmp_path / "out.csv", client)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_the_command_wants_pictures_or_objects(model: Path, tmp_path: Path) -> None:
+    command = ["predict", "--model", str(model), "--out", str(tmp_path / "out.csv")]
+    found = CliRunner().invoke(app, command)
+    assert isinstance(found.exception, ConfigError)
+    found = CliRunner().invoke(app, [*command, "--images", ".", "--engine", "abacus"])
+    assert isinstance(found.exception, ConfigError)
+    assert "engine" in str(found.exception)
+
+
+def test_each_worker_has_a_gpu_of_its_own(client: Client, monkeypatch) -> None:
+    numbers = [client.submit(worker_number, workers=[n], pure=False).result() for n in (0, 1)]
+    assert numbers == [0, 1]
+    assert worker_number() == 0  # outside of workers
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [device_of(2, n) for n in numbers] == ["cuda:0", "cuda:1"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)  # a cluster shows each its own
+    assert [device_of(2, n) for n in numbers] == ["cuda:0", "cuda:0"]
+    monkeypatch.delenv("SESTON_DEVICE", raising=False)
+    assert device_of(0, 1) == "cpu"
+
+
+# ------------------------------------------------------------------------------- the workflow
+@pytest.fixture(scope="module")
+def campaign(model: Path, client: Client, tmp_path_factory):
+    """A tiny tow whose objects are scored, with their embedding."""
+    folder = tmp_path_factory.mktemp("tow")
+    config = tiny.prepare(folder, tiny.simulate(folder / "simulated"))
+    named = f"classification: {{model: {model}, keep_embedding: true, engine: eager}}\n"
+    config.write_text(config.read_text() + named)
+    campaign = tiny.ingest(config)
+    tiny.segment(campaign, client)
+    for shard in campaign.shards:
+        classify(campaign, shard, client)
+    tiny.finish(campaign, client)
+    return campaign
+
+
+def test_embeddings_of_the_objects_are_gathered_in_their_order(campaign, model: Path) -> None:
+    from seston.store import read_vignettes
+
+    objects = xr.open_zarr(campaign.objects)
+    embedding = objects["embedding"]
+    assert embedding.dims == ("object", "component")
+    assert embedding.dtype == np.float16
+    assert embedding.shape == (objects.sizes["object"], 1280)
+    assert len(campaign.shards) > 1
+    vignettes = read_vignettes(campaign.objects, slice(None))
+    sizes = [objects[f"frame_pixel_{side}"][objects["frame"]] for side in ("height", "width")]
+    looked = load_model(model, device="cpu").look(vignettes, np.stack(sizes, axis=1))
+    np.testing.assert_allclose(embedding, looked.embedding, atol=2e-3, rtol=2e-3)
+    np.testing.assert_allclose(objects["scores"], looked.scores, atol=2e-3)
+
+
+def test_scores_and_objects_tell_what_computed_them(campaign) -> None:
+    told = engines.described("eager")
+    for shard in campaign.shards:
+        scores = xr.open_zarr(campaign.shard_folder(shard.name) / "scores.zarr")
+        assert scores.attrs["engine"] == told
+    assert xr.open_zarr(campaign.objects).attrs["classification_engine"] == told
+
+
+def test_scored_twice_the_bytes_are_the_same(campaign, client: Client) -> None:
+    shard = campaign.shards[0]
+    before = tiny.content(campaign.shard_folder(shard.name))
+    classify(campaign, shard, client)
+    assert tiny.content(campaign.shard_folder(shard.name)) == before
+
+
+def test_objects_of_a_dataset_become_a_table(
+    campaign, model: Path, client: Client, tmp_path: Path
+) -> None:
+    done = predict_objects(chosen(model), campaign.objects, tmp_path / "scores.csv", client)
+    objects = xr.open_zarr(campaign.objects)
+    table = pd.read_csv(tmp_path / "scores.csv", dtype={"object_id": np.uint64})
+    assert done.rows == len(table) == objects.sizes["object"]
+    np.testing.assert_array_equal(table["object_id"], objects["object_id"])
+    np.testing.assert_allclose(table[list(TAXA)], objects["scores"], atol=2e-3)
+    again = tmp_path / "again.csv"
+    predict_objects(chosen(model), campaign.objects.parent, again, client)
+    assert again.read_bytes() == (tmp_path / "scores.csv").read_bytes()
+
+
+def test_shards_with_and_without_an_embedding_are_not_joined(
+    campaign, client: Client, tmp_path: Path
+) -> None:
+    copy = tmp_path / "shard"
+    folder = campaign.shard_folder(campaign.shards[0].name)
+    shutil.copytree(folder / "scores.zarr", copy)
+    settings = campaign.config.classification.model_copy(update={"keep_embedding": False})
+    config = campaign.config.model_copy(update={"classification": settings})
+    try:
+        classify(replace(campaign, config=config), campaign.shards[0], client)
+        with pytest.raises(StoreError, match="numbers of an embedding"):
+            tiny.finish(campaign, client)
+    finally:
+        shutil.rmtree(folder / "scores.zarr")
+        shutil.move(copy, folder / "scores.zarr")
