@@ -151,10 +151,10 @@ def _epochs(settings: config.Training, history: Sequence[Epoch]) -> dict[str, An
     if not history:
         return {"epochs": 0}
     losses = [epoch.validation_loss for epoch in history]
-    best = len(history) if np.isnan(losses).all() else int(np.nanargmin(losses)) + 1
+    best = len(history) - 1 if np.isnan(losses).all() else int(np.nanargmin(losses))
     kept = ("learning_rate", "learning_rate_decay", "batch_size", "augment")
     return {
-        "epochs": len(history),
+        "epochs": len(history) - 1,
         "best_epoch": best,
         **settings.model_dump(include=set(kept)),
     }
