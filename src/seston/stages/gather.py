@@ -65,7 +65,7 @@ def gather(campaign: Campaign, client: Client) -> None:
         taxa = _taxa(pieces)
         _refuse_other_features(pieces)
         scores = [piece.scores for piece in pieces if piece.scores]
-        naming = naming_of(campaign.config.classification, scores)
+        naming = naming_of(campaign.classification, scores)
         _refuse_other_embeddings(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
