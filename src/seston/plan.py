@@ -144,7 +144,8 @@ class Plan:
     def scores_depend_on(self) -> str:
         """Fingerprint of the settings of the scores. The engine is none: labels are the same."""
         settings = self.config.classification
-        return cfg.fingerprint(bool(settings and settings.keep_embedding))
+        told = (settings.keep_embedding, settings.unknown_false_alarm) if settings else None
+        return cfg.fingerprint(str(told))
 
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""

@@ -264,6 +264,9 @@ def _taxa_of(
         scores = objects.read_column(group, "scores", rows)
         scored = scores.max(axis=1, initial=0) > 0
         predicted[scored], unnamed = naming.named(scores[scored])
+        if naming.unknown_above is not None:  # the model looked, and gave no scores: too far
+            seen = objects.read_column(group, "vignette_start", rows) >= 0
+            unnamed["unnamed_unknown"] += int((seen & ~scored).sum())
     return {"predicted_taxon": predicted, "validated_taxon": validated}, unnamed
 
 
