@@ -340,8 +340,9 @@ def show(held: dict[str, Held]) -> None:
     figures = pd.DataFrame({name: figures for name, (figures, _) in tables.items()})
     print(figures.round(3).to_string())
     print("\nby taxon, at the operating point (recall of the right name, precision of the name)")
-    print(pd.concat({n: t[["recall", "precision"]] for n, (_, t) in tables.items()}, axis=1)
-          .assign(n=next(iter(tables.values()))[1]["n"]).round(2).to_string())  # fmt: skip
+    taxa = pd.concat({n: t[["recall", "precision"]] for n, (_, t) in tables.items()}, axis=1)
+    taxa["n", ""] = next(iter(tables.values()))[1]["n"]
+    print(taxa.round(2).to_string())
     print("\npublished, on other data and by other rules (recall, precision of organisms):")
     for name, (recall, precision) in PUBLISHED.items():
         print(f"  {name:24}{recall:>7.1%}{precision:>8.1%}")
