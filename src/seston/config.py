@@ -195,7 +195,7 @@ class Training(Strict):
         3, ge=1, description="epochs without gain on the validation part, after which it ends"
     )
     batch_size: int = Field(64, ge=2, description="vignettes of one step")
-    learning_rate: Positive = Field(5e-4, description="of the first step (Adam)")
+    learning_rate: Positive = Field(2e-4, description="at its height (Adam)")
     learning_rate_decay: float = Field(
         0.97, ge=0, description="the rate after e epochs is learning_rate / (1 + decay e)"
     )

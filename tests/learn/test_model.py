@@ -60,7 +60,7 @@ def test_the_card_tells_what_the_model_is(trained, model) -> None:
     assert card.training["learned_from"] == {"bar": 10, "cross": 10, "disc": 10}
     assert card.training["test"] == {"bar": 2, "cross": 2, "disc": 2}
     assert np.sum(card.metrics["confusion"]) == 6
-    assert card.metrics["per_class"]["disc"]["support"] == 3
+    assert card.metrics["per_class"]["disc"]["support"] == 2
 
 
 def test_training_twice_gives_the_same_bytes(trained, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ from seston.progress import progress
 Float32Array = NDArray[np.float32]
 
 
+WARM_UP = 50
+
+
 class Whole(nn.Module):
     """A backbone and the layers of a head, that name pictures together.
 
@@ -165,6 +168,11 @@ def fine_tune(
 
 
 def _line(epoch: loop.Epoch, epochs: int) -> str:
+    if epoch.epoch == 0:
+        return (
+            f"before: validation loss {epoch.validation_loss:.3f}, accuracy "
+            f"{epoch.validation_accuracy:.3f}, balanced {epoch.validation_balanced_accuracy:.3f}"
+        )
     return (
         f"epoch {epoch.epoch} of {epochs}: loss {epoch.loss:.3f}, validation loss "
         f"{epoch.validation_loss:.3f}, accuracy {epoch.validation_accuracy:.3f}, balanced "
@@ -180,6 +188,7 @@ def loop_settings(settings: config.Training, device: torch.device) -> loop.Setti
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
         decay=settings.learning_rate_decay,
+        warm_up=WARM_UP,
         bfloat16=uses_bfloat16(settings.precision, device),
         seed=settings.seed,
     )

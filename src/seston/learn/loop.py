@@ -91,6 +91,9 @@ class Settings:
     batch_size : int
     learning_rate, decay : float
         Adam's rate after so many epochs is ``learning_rate / (1 + decay * epochs)``.
+    warm_up : int
+        Steps in which the rate rises to its full height: Adam's first steps know little of the
+        scale of a gradient, and can undo in a moment what a network has learned.
     bfloat16 : bool
         Compute products in bfloat16; weights and sums stay in float32.
     seed : int
@@ -101,6 +104,7 @@ class Settings:
     batch_size: int
     learning_rate: float = 5e-4
     decay: float = 0.97
+    warm_up: int = 1
     bfloat16: bool = False
     seed: int = 0
 
@@ -122,7 +126,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What an epoch came to; of the validation rows, or NaN where there are none."""
+    """What an epoch came to; of the validation rows, or NaN where there are none.
+
+    Epoch 0 is how the network was before it learned: it is kept where no other is better.
+    """
 
     epoch: int
     learning_rate: float
@@ -190,6 +197,7 @@ def run(
     with torch.random.fork_rng():
         training = _Training(pupil, material, task, settings, checkpoint)
         training.take_up(shown)
+        training.look_first(tell)
         while not training.has_ended:
             epoch = training.epoch(shown)
             if tell is not None:
@@ -221,18 +229,28 @@ class _Training:
     @property
     def has_ended(self) -> bool:
         """Say whether the last epoch is over, or no better one has come for long enough."""
-        done = len(self._state.history)
+        done = len(self._state.history) - 1
         waited = done - self._state.best > self._settings.patience
         stops = len(self._task.validation) > 0 and done > 0 and waited
         return done >= self._settings.epochs or stops
 
+    def look_first(self, tell: Tell | None) -> None:
+        """Look how good the network is before it learns."""
+        if self._state.history:
+            return
+        found = Epoch(0, 0.0, np.nan, *self._validate(), 0.0, 0.0)
+        self._state.history.append(found)
+        self._best = copy.deepcopy(self._pupil.state_dict())
+        if tell is not None and len(self._task.validation):
+            tell(found)
+
     def epoch(self, shown: Progress | None) -> Epoch:
         """Learn from what is left of an epoch, and look how good that was."""
-        state, number = self._state, len(self._state.history)
+        state, number = self._state, len(self._state.history) - 1
         order = np.random.default_rng([self._settings.seed, number]).permutation(self._task.learned)
         batches = np.array_split(order, self._steps)  # even: none of one row, which has no spread
         begun = time.monotonic() - state.seconds
-        self._pupil.train()
+        _learn_mode(self._pupil)
         for rows, loaded in self._loaded(batches[state.step - number * self._steps :]):
             state.loss_sum += self._learn(rows, loaded)
             state.step += 1
@@ -251,7 +269,7 @@ class _Training:
             number + 1, rate, state.loss_sum / n, loss, accuracy, balanced, seconds, n / seconds
         )
         state.history.append(found)
-        if not loss >= min((e.validation_loss for e in state.history[:-1]), default=np.inf):
+        if not loss >= min(e.validation_loss for e in state.history[:-1]):
             state.best, self._best = number + 1, copy.deepcopy(self._pupil.state_dict())
         state.loss_sum, state.seconds = 0.0, 0.0
         self._keep()
@@ -261,8 +279,9 @@ class _Training:
         """Make one step; give the sum of the losses of its rows."""
         seed = _seed(self._settings.seed, self._state.step)
         torch.manual_seed(seed)
+        rate = self._settings.rate(self._state.step / self._steps)
         for group in self._adam.param_groups:
-            group["lr"] = self._settings.rate(self._state.step / self._steps)
+            group["lr"] = rate * min(1.0, (self._state.step + 1) / self._settings.warm_up)
         total = self._loss(rows, self._logits(loaded, seed)).sum()
         self._adam.zero_grad(set_to_none=True)
         (total / len(rows)).backward()  # type: ignore[no-untyped-call]
@@ -341,7 +360,7 @@ class _Training:
             state = {k: _beside(v, k, parameter) for k, v in _part(tensors, f"adam.{i}.").items()}
             if state:
                 self._adam.state[parameter] = state
-        log.info("train: goes on in epoch %d", len(self._state.history) + 1)
+        log.info("train: goes on in epoch %d", len(self._state.history))
         if shown is not None:
             shown.total -= self._state.step * len(self._task.learned) // self._steps
 
@@ -351,6 +370,18 @@ class _Training:
             self._pupil.load_state_dict(self._best)
         self._pupil.eval()
         return self._state.history
+
+
+def _learn_mode(pupil: nn.Module) -> None:
+    """Let a network learn, but with the statistics of its normalisations as they are.
+
+    Those of a small batch are noise; and the head was fitted to features that were made with
+    these.
+    """
+    pupil.train()
+    for module in pupil.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
 
 
 def _seed(seed: int, step: int) -> int:

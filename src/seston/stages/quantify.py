@@ -63,7 +63,7 @@ def adjust(
     ModelError
         The model or its record is damaged.
     """
-    settings = campaign.config.classification
+    settings = campaign.classification
     if settings is None or settings.quantification == "none":
         return None, {"quantification": "none"}
     known = _record(campaign, settings.model)
