@@ -17,7 +17,7 @@ from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.splits import VALIDATION
 from seston.learn.thresholds import by_precision
 from seston.stages.gather import gather
-from seston.stages.naming import naming_of
+from seston.stages.naming import Naming, naming_of
 from seston.stages.profile import profile
 from seston.store import new_scores, open_group, read_column
 
