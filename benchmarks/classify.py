@@ -4,7 +4,8 @@
                                   [--backbone NAME] [--side N] [--batch N]
 
 Vignettes are those of a simulated learning set, or the pictures of a folder of classes. The model
-is trained on them (frozen backbone, linear head) where none is given. "Plain eager torch" is the
+is trained on them (frozen backbone, linear head) where none is given; a backbone whose weights no
+package carries is left random, and labels then mean little. "Plain eager torch" is the
 network as timm gives it, contiguous, one batch after the other. The peak is the best product of
 two large matrices; operations of the backbone are counted by torch. On a CPU all is measured on
 one core, in time of the processor; on a GPU by the clock. Labels are compared with eager float32.
@@ -254,9 +255,21 @@ def _materials(options: argparse.Namespace, folder: Path) -> tuple[Path, list[np
     model = options.model
     if model is None:
         model = folder / "model"
-        settings = Training(backbone=options.backbone, image_size=options.side)
+        weights = _weights(options.backbone, folder)
+        settings = Training(backbone=options.backbone, image_size=options.side, weights=weights)
         learn.train(pictures, model, settings)
     return model, vignettes_of(pictures, 512 if options.quick else 4096)
+
+
+def _weights(name: str, folder: Path) -> str:
+    """Weights of a package, else random ones: speed is the same, labels mean little."""
+    if name in backbones.PACKAGED:
+        return "package"
+    from safetensors.torch import save_file
+
+    tensors = backbones.build(name).module.state_dict()
+    save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "random.safetensors")
+    return str(folder / "random.safetensors")
 
 
 def _options() -> argparse.Namespace:

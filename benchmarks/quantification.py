@@ -6,10 +6,10 @@
    taxa rises and falls a hundredfold. The classifier's scores are right where all taxa are
    equally common, as they are in its training; its errors are known from 150 held-out objects of
    each taxon. Another one is too sure of itself: its scores are sharpened.
-2. Real vignettes: a model as `seston train` makes it, of the learning sets under --data, is trained
-   once and kept under --cache. Objects that it did not learn from are drawn to 200 samples of
-   random shares. Taxa with too few of them are joined: what is before the first `_` of a name is
-   the taxon, and the rest are `other`.
+2. Real vignettes: a frozen network and a linear head, calibrated, as `seston train` makes them of
+   the learning sets under --data; each is trained once and kept under --cache. Objects that it did
+   not learn from are drawn to 200 samples of random shares. Taxa with too few of them are joined:
+   what is before the first `_` of a name is the taxon, and the rest are `other`.
 3. How often 95 % intervals hold the truth. Of vignettes: one half of those held out tells the
    errors, samples are drawn from the other half, and no picture twice: pictures that are seen again
    and again would err the same way each time.
@@ -39,7 +39,6 @@ import pandas as pd
 from seston.ecology import bray_curtis, poisson_interval, series_errors
 from seston.learn import abundance
 from seston.learn.calibration import fit
-from seston.learn.calibration import prior as calibrated_prior
 from seston.learn.quantify import (
     METHODS,
     ErrorRates,
@@ -109,19 +108,21 @@ def estimators(known: Known, prior: np.ndarray) -> dict[str, Callable[[np.ndarra
         name: lambda scores, method=method: len(scores) * method(scores, rates)
         for name, method in METHODS.items()
     }
-    calibration = fit(known.scores, known.labels)
-    calibrated = calibration.apply(known.scores)
-    supposed = calibrated_prior(calibration, known.scores)
-    others = ErrorRates.fit(calibrated, known.labels, prior if supposed is None else supposed)
-    found["EM, calibrated"] = lambda scores: (
-        len(scores) * METHODS["EM"](calibration.apply(scores), others)
-    )
     least = by_precision(known.scores, known.labels)
     recall = np.where(least.recall > 0, least.recall, np.nan)
     found["threshold"] = lambda scores: corrected_count(
         kept_count(scores, least.threshold), least.precision, recall
     )
     return found
+
+
+def em_calibrated(known: Known, prior: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """EM of scores that are calibrated first, as `seston train` does it."""
+    calibration = fit(known.scores, known.labels)
+    calibrated = calibration.apply(known.scores)
+    supposed = calibrated.mean(axis=0) if len(calibration.bias) > 1 else prior
+    rates = ErrorRates.fit(calibrated, known.labels, supposed)
+    return lambda scores: len(scores) * METHODS["EM"](calibration.apply(scores), rates)
 
 
 def errors_of(true: np.ndarray, found: np.ndarray, step: float) -> dict[str, float]:
@@ -149,7 +150,9 @@ def seasons(repeats: int, sharpened: float) -> pd.DataFrame:
         known = Known(classifier.scores(labels, rng), labels)
         counts = rng.poisson(mean)
         samples = [classifier.scores(np.repeat(np.arange(TAXA), n), rng) for n in counts]
-        for name, way in estimators(known, np.full(TAXA, 1 / TAXA)).items():
+        even = np.full(TAXA, 1 / TAXA)
+        ways = estimators(known, even) | {"EM, calibrated": em_calibrated(known, even)}
+        for name, way in ways.items():
             found = np.array([way(scores) for scores in samples])
             dissimilar = np.nanmean(bray_curtis(counts, np.nan_to_num(found)))
             errors = errors_of(mean[:, 1:], found[:, 1:], step=365 / TIMES)
@@ -178,7 +181,7 @@ def vignettes(folder: Path, cache: Path) -> Vignettes:
 
     model = cache / folder.name
     if not model.exists():
-        learn.train(folder, model, Training())
+        learn.train(folder, model, Training(fine_tune=False, image_size=96))
     card = learn.load_card(model)
     record = load_held_out(model, card)
     number = np.bincount(record.labels, minlength=len(card.taxa))

@@ -44,6 +44,8 @@ from seston import learn
 from seston.config import Segmentation, SemanticTraining, Training
 from seston.image import Objects, find_objects
 from seston.image.regions import find_regions
+from seston.learn import backbones
+from seston.learn.extractor import Extractor
 from seston.learn.heads import LinearHead
 from seston.learn.preprocess import SIZE_INPUTS
 from seston.learn.semantic import load_semantic, train_semantic
@@ -124,7 +126,7 @@ def by_threshold(scene: Scene) -> Objects:
 def demo_way(folder: Path, per_class: int) -> Way:
     """Threshold, then the classifier of the demo."""
     write_learning_set(folder / "set", 2, per_class=per_class)
-    learn.train(folder / "set", folder / "model", Training())
+    learn.train(folder / "set", folder / "model", Training(fine_tune=False, image_size=96))
     model = learn.load_model(folder / "model")
     columns = [model.taxa.index(taxon) for taxon in PLANKTON]
 
@@ -299,7 +301,8 @@ def main() -> None:
 
 def make_ways(folder: Path, network: Path, quick: bool) -> dict[str, Way]:
     demo = demo_way(folder, 12 if quick else 120)
-    extractor = learn.load_model(folder / "model").extractor
+    backbone, _ = backbones.pretrained("tf_efficientnet_lite0", "package")
+    extractor = Extractor(backbone, 96, learn.device())
     begin = time.process_time()
     filtered = Filtered(extractor, 4 if quick else 48)
     print(f"filter and head learned in {time.process_time() - begin:.0f} s; the filter lets "

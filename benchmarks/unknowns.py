@@ -5,7 +5,8 @@
 Each FOLDER holds one folder of vignettes a taxon; without any, a simulated learning set is drawn.
 In each round a fifth of the taxa is left out, a linear head is fitted to features of a frozen
 network, each measure's limit is chosen on validation vignettes for 5 % false alarms, and all
-vignettes of the left-out taxa are looked at. The last line is a JSON object.
+vignettes of the left-out taxa are looked at. Where there is more than one FOLDER, a head of all
+taxa also sees those of the others. The last line is a JSON object.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -29,8 +31,9 @@ from seston.learn import LearningSet, device, read_learning_set
 from seston.learn.backbones import pretrained
 from seston.learn.model import Extractor
 from seston.learn.preprocess import pixel_sizes
-from seston.learn.splits import split
-from seston.learn.unknown import Score, leave_classes_out, undecidedness
+from seston.learn.splits import TEST, TRAIN, VALIDATION, split
+from seston.learn.unknown import FALSE_ALARM, leave_classes_out, undecidedness
+from seston.learn.unknown import Measure as Looking
 from seston.simulate import write_learning_set
 
 SIDE, PENALTY, PRINCIPAL = 128, 0.03, 64
@@ -48,6 +51,21 @@ def features_of(pictures: LearningSet, cache: Path | None) -> np.ndarray:
     if path:
         np.save(path, found)
     return found
+
+
+@dataclass(frozen=True)
+class Material:
+    name: str
+    features: np.ndarray
+    labels: np.ndarray
+    parts: np.ndarray
+
+
+def material(folder: Path, per_class: int, cache: Path | None) -> Material:
+    pictures = read_learning_set(folder)
+    rows = few(pictures.labels, per_class)
+    features = features_of(pictures, cache)[rows]
+    return Material(pictures.name, features, pictures.labels[rows], split(pictures, 0)[rows])
 
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -94,21 +112,43 @@ def mahalanobis(learned: np.ndarray, taxa: np.ndarray, seen: np.ndarray) -> np.n
     return (apart**2).sum(axis=2).min(axis=1)
 
 
-MEASURES: dict[str, Measure] = {
-    "entropy of the scores": by_scores(undecidedness),
-    "best score": by_scores(lambda scores: 1 - scores.max(axis=1)),
-    "nearest prototype": nearest_prototype,
-    "Mahalanobis, 64 axes": mahalanobis,
+MEASURES: dict[str, tuple[Measure, ...]] = {
+    "entropy of the scores": (by_scores(undecidedness),),
+    "best score": (by_scores(lambda scores: 1 - scores.max(axis=1)),),
+    "nearest prototype": (nearest_prototype,),
+    "Mahalanobis, 64 axes": (mahalanobis,),
+    "entropy or prototype": (by_scores(undecidedness), nearest_prototype),
 }
 
 
-def score_by(measure: Measure, features: np.ndarray) -> Score:
-    def score(train: np.ndarray, taxa: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def looking(measures: tuple[Measure, ...], features: np.ndarray) -> Looking:
+    def look(train: np.ndarray, taxa: np.ndarray, rows: np.ndarray) -> np.ndarray:
         scaler = StandardScaler().fit(features[train])
         learned, seen = scaler.transform(features[train]), scaler.transform(features[rows])
-        return measure(learned, taxa, seen)[:, None]
+        return np.stack([measure(learned, taxa, seen) for measure in measures], axis=1)
 
-    return score
+    return look
+
+
+def far_away(own: Material, others: list[Material]) -> dict[str, float]:
+    """Share of the vignettes of other instruments that is called unknown, by measure."""
+    features = np.concatenate([own.features, *(one.features for one in others)])
+    new = len(own.labels)
+    labels = np.concatenate((own.labels, np.full(len(features) - new, own.labels.max() + 1)))
+    parts = np.concatenate((own.parts, np.full(len(features) - new, TEST)))
+    return {
+        name: strangers(looking(measures, features), labels, parts, new)
+        for name, measures in MEASURES.items()
+    }
+
+
+def strangers(look: Looking, labels: np.ndarray, parts: np.ndarray, new: int) -> float:
+    train, validation = (np.flatnonzero(parts == part) for part in (TRAIN, VALIDATION))
+    rows = np.concatenate((validation, np.arange(new, len(labels))))
+    found = look(train, labels[train], rows)
+    usual, strange = found[: len(validation)], found[len(validation) :]
+    limits = np.quantile(usual, 1 - FALSE_ALARM / found.shape[1], axis=0, method="higher")
+    return float((strange > limits).any(axis=1).mean())
 
 
 def few(labels: np.ndarray, per_class: int) -> np.ndarray:
@@ -133,22 +173,19 @@ def main() -> None:
         if not folders:
             write_learning_set(Path(scratch) / "simulated", 2, per_class=40)
             folders = [Path(scratch) / "simulated"]
-        for folder in folders:
-            pictures = read_learning_set(folder)
-            rows = few(pictures.labels, per_class)
-            features = features_of(pictures, given.cache)[rows]
-            labels, parts = pictures.labels[rows], split(pictures, 0)[rows]
-            print(f"{pictures.name}: {len(rows):,} vignettes of {len(pictures.taxa)} taxa, "
-                  f"{rounds} rounds")  # fmt: skip
-            found = {
-                name: leave_classes_out(score_by(measure, features), labels, parts, rounds=rounds)
-                for name, measure in MEASURES.items()
-            }
-            print(f"  {'':24}{'found':>8}{'false alarm':>14}{'area':>8}")
-            for name, one in found.items():
-                print(f"  {name:24}{one.detected:>8.3f}{one.false_alarm:>14.3f}{one.area:>8.3f}",
-                      flush=True)  # fmt: skip
-            told[pictures.name] = {name: round(one.area, 3) for name, one in found.items()}
+        materials = [material(folder, per_class, given.cache) for folder in folders]
+    for m in materials:
+        print(f"{m.name}: {len(m.labels):,} vignettes of {m.labels.max() + 1} taxa, "
+              f"{rounds} rounds")  # fmt: skip
+        far = far_away(m, [o for o in materials if o is not m]) if len(materials) > 1 else {}
+        print(f"  {'':24}{'found':>8}{'false alarm':>14}{'area':>8}{'other sets found':>20}")
+        told[m.name] = {}
+        for name, measures in MEASURES.items():
+            one = leave_classes_out(looking(measures, m.features), m.labels, m.parts, rounds=rounds)
+            told[m.name][name] = round(one.area, 3)
+            other = f"{far[name]:>20.3f}" if far else ""
+            print(f"  {name:24}{one.detected:>8.3f}{one.false_alarm:>14.3f}{one.area:>8.3f}{other}",
+                  flush=True)  # fmt: skip
     print(json.dumps(told))
 
 

@@ -12,7 +12,7 @@ import campaigns
 from seston.config import Classification
 from seston.errors import ModelError, StoreError
 from seston.learn import unknown
-from seston.learn.card import CARD, Card
+from seston.learn.card import CARD, Card, load_card
 from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.splits import VALIDATION
 from seston.learn.thresholds import by_precision
@@ -43,7 +43,8 @@ def write_model(folder: Path, record: HeldOut) -> Card:
     folder.mkdir()
     content = record.content()
     card = Card(
-        taxa=TAXA, backbone={}, preprocessing={}, head={}, training={}, metrics={}, versions={},
+        taxa=TAXA, backbone={}, preprocessing={}, head={},
+        training={"effective_prior": [1 / 3] * 3}, metrics={}, versions={},
         weights_sha256="", held_out_sha256=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     (folder / HELD_OUT).write_bytes(content)
@@ -51,8 +52,12 @@ def write_model(folder: Path, record: HeldOut) -> Card:
     return card
 
 
-def write_scores(path: Path, scores: np.ndarray, model_hash: str) -> None:
-    with new_scores(path, list(TAXA), {"model_hash": model_hash}) as writer:
+def write_scores(
+    path: Path, scores: np.ndarray, model_hash: str, false_alarm: float | None = None
+) -> None:
+    with new_scores(
+        path, list(TAXA), {"model_hash": model_hash, "unknown_false_alarm": false_alarm}
+    ) as writer:
         writer.append(scores.astype(np.float16))
 
 
@@ -61,7 +66,7 @@ def found(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("naming")
     card = write_model(folder / "model", held_out())
     settings = {"model": str(folder / "model"), "target_precision": 0.9,
-                "unknown_false_alarm": 0.02}  # fmt: skip
+                "unknown_false_alarm": 0.04}  # fmt: skip
     campaign = campaigns.simulate(folder, "loki", classification=settings)
     rng = np.random.default_rng(1)
     from seston.stages.ingest import ingest
@@ -73,7 +78,9 @@ def found(tmp_path_factory: pytest.TempPathFactory):
             segment(campaign, shard, client)
             at = campaign.shard_folder(shard.name)
             rows = len(read_column(open_group(at / "objects.zarr"), "object_id"))
-            write_scores(at / "scores.zarr", rng.dirichlet([1, 1, 1], rows), card.hash)
+            scores = rng.dirichlet([1, 1, 1], rows)
+            scores[::50] = 0  # what a wary model finds too far from all that it learned
+            write_scores(at / "scores.zarr", scores, card.hash, 0.04)
         gather(campaign, client)
         profile(campaign, client)
     return campaign, card
@@ -87,6 +94,7 @@ def test_objects_are_named_where_the_score_is_high_enough_and_only_there(found) 
     threshold = by_precision(record.scores, record.labels, 0.9).threshold
     best = scores.argmax(axis=1)
     enough = scores.max(axis=1) >= threshold[best]
+    assert (scores.max(axis=1) == 0).any()
     familiar = ~unknown.unknown(scores, unknown.limit(record.scores, 0.02))
     np.testing.assert_array_equal(named, np.where(enough & familiar, best, -1))
     attributes = open_group(campaign.objects).attrs
@@ -101,7 +109,7 @@ def test_datasets_tell_how_their_objects_were_named(found) -> None:
     attributes = open_group(campaign.objects).attrs
     assert attributes["target_precision"] == 0.9
     assert attributes["taxa_without_threshold"] == ["salp"]
-    assert attributes["unknown_false_alarm"] == 0.02
+    assert attributes["unknown_false_alarm"] == 0.04
 
 
 def test_objects_that_are_not_named_are_counted_apart(found) -> None:
@@ -127,7 +135,11 @@ def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
     write_model(tmp_path / "model", held_out())
     write_scores(tmp_path / "scores.zarr", np.ones((2, 3)), "another")
     settings = Classification(model=tmp_path / "model", target_precision=0.9)
-    with pytest.raises(StoreError, match="another|model"):
+    with pytest.raises(StoreError, match="not made by the model"):
+        naming_of(settings, [tmp_path / "scores.zarr"])
+    card_hash = load_card(tmp_path / "model").hash
+    write_scores(tmp_path / "scores.zarr", np.ones((2, 3)), card_hash, 0.1)
+    with pytest.raises(StoreError, match="another `classification.unknown_false_alarm`"):
         naming_of(settings, [tmp_path / "scores.zarr"])
     (tmp_path / "model" / HELD_OUT).unlink()
     with pytest.raises(ModelError, match="record of held-out"):

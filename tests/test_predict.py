@@ -18,12 +18,13 @@ from drawings import TAXA, draw, settings, write_learning_set
 from typer.testing import CliRunner
 
 import tiny
+from seston import store
 from seston.cli import app
 from seston.cluster import connect, worker_number
 from seston.config import Classification
 from seston.errors import ConfigError, InputError, ModelError, StoreError
 from seston.learn import engines, load_model, train
-from seston.stages.classify import classify, device_of
+from seston.stages.classify import Scorer, classify, device_of
 from seston.stages.predict import Pictures, predict_objects, predict_pictures
 
 torch = pytest.importorskip("torch")
@@ -156,6 +157,29 @@ def test_each_worker_has_a_gpu_of_its_own(client: Client, monkeypatch) -> None:
     assert device_of(0, 1) == "cpu"
 
 
+def test_an_object_without_a_vignette_has_no_score(model: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    drawn = [draw("disc", rng), draw("cross", rng)]
+    n = np.array([[v.shape[0], v.shape[1], v.size] for v in (drawn[0], np.zeros((4, 4)), drawn[1])])
+    columns = {
+        "object_id": np.arange(3, dtype=np.uint64), "frame": np.zeros(3, np.int32),
+        "top": np.zeros(3, np.int32), "left": np.zeros(3, np.int32),
+        "bottom": n[:, 0].astype(np.int32), "right": n[:, 1].astype(np.int32),
+        "time": np.zeros(3, "datetime64[ns]"), "features": np.zeros((3, 1), np.float32),
+        "vignette_start": np.array([0, -1, n[0, 2]]),
+    }  # fmt: skip
+    frames = {f"frame_pixel_{side}": np.array([0.1]) for side in ("height", "width")}
+    with store.new_objects(tmp_path / "objects.zarr", ["area"]) as (_, writer):
+        writer.append(columns, np.concatenate([v.ravel() for v in drawn]))
+        writer.close(frames, {})
+    scorer = Scorer(chosen(model, keep_embedding=True), "eager")
+    scores, embedding = scorer(tmp_path / "objects.zarr", 0, 3)
+    expected = load_model(model, device="cpu").predict(drawn)
+    np.testing.assert_allclose(scores[[0, 2]], expected, atol=1e-3)
+    assert (scores[1] == 0).all()
+    assert np.isnan(embedding).all(axis=1).tolist() == [False, True, False]
+
+
 # ------------------------------------------------------------------------------- the workflow
 @pytest.fixture(scope="module")
 def campaign(model: Path, client: Client, tmp_path_factory):
@@ -215,6 +239,19 @@ def test_objects_of_a_dataset_become_a_table(
     again = tmp_path / "again.csv"
     predict_objects(chosen(model), campaign.objects.parent, again, client)
     assert again.read_bytes() == (tmp_path / "scores.csv").read_bytes()
+
+
+def test_what_lies_too_far_from_all_that_was_learned_gets_no_scores(
+    campaign, model: Path, client: Client, tmp_path: Path
+) -> None:
+    # Objects of a tow are no drawings of discs, bars and crosses, however sure the scores are.
+    settings = chosen(model, unknown_false_alarm=0.4)
+    predict_objects(settings, campaign.objects, tmp_path / "scores.csv", client)
+    table = pd.read_csv(tmp_path / "scores.csv")
+    without = table[list(TAXA)].to_numpy().sum(axis=1) == 0
+    assert without.mean() > 0.9
+    assert table["taxon"].isna().to_numpy().tolist() == without.tolist()
+    assert (xr.open_zarr(campaign.objects)["scores"].sum("taxon") > 0.99).all()
 
 
 def test_shards_with_and_without_an_embedding_are_not_joined(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,15 +86,19 @@ class Made:
             self.whole[method] = self.profiles(method)
         return self.whole[method]
 
-    def profiles(self, method: str) -> xr.Dataset:
+    def profiles(self, method: str, **settings: float) -> xr.Dataset:
         """Bin it by one method."""
-        config = self.folder / "config.yaml"
-        kept = [line for line in config.read_text().splitlines() if "classification" not in line]
-        line = f"classification: {{model: {self.folder}/model, quantification: {method}}}"
-        config.write_text("\n".join([*kept, line]) + "\n")
-        campaign = load_campaign(config, "tow")
+        campaign = self.configured(quantification=method, **settings)
         profile(campaign, self.client)
         return xr.open_zarr(campaign.profiles, chunks=None).load()
+
+    def configured(self, **settings: float | str) -> Campaign:
+        """Load it with settings of the classification."""
+        config = self.folder / "config.yaml"
+        kept = [line for line in config.read_text().splitlines() if "classification" not in line]
+        told = {"model": str(self.folder / "model"), **settings}
+        config.write_text("\n".join([*kept, f"classification: {json.dumps(told)}"]) + "\n")
+        return load_campaign(config, "tow")
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +199,36 @@ def test_what_the_model_could_not_look_at_is_not_mended(made: Made):
         del objects["source_label"]
         finish_store(path)
     np.testing.assert_allclose(found["concentration_adjusted"], found["concentration"])
+
+
+@pytest.fixture
+def with_unknowns(made: Made):
+    """Gathered with a threshold and a rule for unknown objects; and what they are."""
+    settings = {"target_precision": 0.9, "unknown_false_alarm": 0.2}
+    campaign = made.configured(**settings)
+    stores = [campaign.shard_folder(shard.name) / "scores.zarr" for shard in campaign.shards]
+    for store in stores:
+        zarr.open_group(store, mode="r+").attrs["unknown_false_alarm"] = 0.2
+        finish_store(store)
+    gather(campaign, made.client)
+    yield made, settings
+    gather(made.configured(), made.client)
+
+
+def test_a_threshold_takes_the_name_and_not_the_object(with_unknowns):
+    """What is below a threshold is mended with the rest; what is unknown stays without a taxon."""
+    made, settings = with_unknowns
+    found = made.profiles("em", **settings)
+    objects = open_group(made.configured(**settings).objects)
+    below, unknown = (
+        int(objects.attrs[f"unnamed_{why}"]) for why in ("below_threshold", "unknown")
+    )
+    assert min(below, unknown) > 0
+    unnamed = found["count"].isel(taxon=-1).sum()
+    mended = individuals(found, "concentration_adjusted")
+    assert unnamed == below + unknown
+    assert mended[-1] == pytest.approx(unknown, rel=1e-4)
+    assert mended.sum() == pytest.approx(float(found["count"].sum()), rel=1e-4)
 
 
 def test_without_quantification_nothing_is_adjusted_and_the_dataset_says_so(made: Made):

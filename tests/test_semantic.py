@@ -166,7 +166,7 @@ def test_a_network_that_the_workflow_trains_need_not_be_there_for_a_plan(
     plan = open_plan([path])
     shard = plan.shards("tow")[0]
     assert plan.network_of("tow", shard) == [plan.network] == [str(tmp_path / "network")]
-    assert plan.classifier_of("tow", shard) == []
+    assert plan.classifier_of("tow") == []
     assert plan.stores("tow", "scores.zarr")
     assert plan.network_inputs == []
     before = plan.objects_depend_on("tow", shard)

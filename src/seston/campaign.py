@@ -97,10 +97,17 @@ class Campaign:
     @property
     def models(self) -> tuple[Path, ...]:
         """Folders of the models that name the objects."""
-        segmentations = [self.instrument(d).segmentation for d in self.deployments]
-        networks = [s.model for s in segmentations if s.model]
-        other = self.config.classification if len(networks) < len(segmentations) else None
-        return tuple(dict.fromkeys([*([other.model] if other else []), *networks]))
+        if self.classification:
+            return (self.classification.model,)
+        segmentations = (self.instrument(d).segmentation for d in self.deployments)
+        return tuple(dict.fromkeys(s.model for s in segmentations if s.model))
+
+    @property
+    def classification(self) -> cfg.Classification | None:
+        """How objects are named after they are found; None where nothing does, or has by then."""
+        segmentations = (self.instrument(d).segmentation for d in self.deployments)
+        found_named = any(s.method == "semantic" for s in segmentations)
+        return None if found_named else self.config.classification
 
     def network_stamp(self, deployment: cfg.Deployment) -> str:
         """Fingerprint of the network that finds the objects; empty where a threshold does.
@@ -219,14 +226,14 @@ def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, 
 
 
 def _check_named(campaign: Campaign, config_path: Path | str) -> None:
-    """Refuse a campaign in which only some of the objects would be named."""
+    """Refuse a campaign whose objects are found in two ways: their counts mean two things."""
     methods = {campaign.instrument(d).segmentation.method for d in campaign.deployments}
-    if len(methods) > 1 and campaign.config.classification is None:
+    if len(methods) > 1:
         raise ConfigError(
-            f"some deployments of {campaign.name!r} have `segmentation.method: semantic`, and "
-            "nothing names the objects of the others",
+            f"some deployments of {campaign.name!r} have `segmentation.method: semantic`, others "
+            "threshold",
             where=config_path,
-            cure="Add `classification`, with a model of the same taxa.",
+            cure="Put them into two campaigns in campaigns.csv.",
         )
 
 

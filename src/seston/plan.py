@@ -66,15 +66,13 @@ class Plan:
 
     def network_of(self, campaign: str, shard: str) -> list[str]:
         """Folder of the network that finds the objects of a shard, if one does."""
-        return [p.as_posix() for p in [self._network(campaign, shard)] if p]
-
-    def classifier_of(self, campaign: str, shard: str) -> list[str]:
-        """Folder of the model that names the objects of a shard, where no network has done so."""
-        return [self.model] if self.model and not self._network(campaign, shard) else []
-
-    def _network(self, campaign: str, shard: str) -> Path | None:
         loaded = self.campaigns[campaign]
-        return loaded.instrument(loaded.shard(shard).deployment).segmentation.model
+        model = loaded.instrument(loaded.shard(shard).deployment).segmentation.model
+        return [model.as_posix()] if model else []
+
+    def classifier_of(self, campaign: str) -> list[str]:
+        """Folder of the model that names the objects of a campaign, unless a network has."""
+        return [self.model] if self.model and self.campaigns[campaign].classification else []
 
     @property
     def learning_set(self) -> str | None:
@@ -146,12 +144,13 @@ class Plan:
     def scores_depend_on(self) -> str:
         """Fingerprint of the settings of the scores. The engine is none: labels are the same."""
         settings = self.config.classification
-        return cfg.fingerprint(bool(settings and settings.keep_embedding))
+        told = (settings.keep_embedding, settings.unknown_false_alarm) if settings else None
+        return cfg.fingerprint(str(told))
 
     def gather_depends_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the gather."""
         config, rows = self.config, self.campaigns[campaign].deployments
-        despike, named = config.profiles.despike, config.classification
+        despike, named = config.profiles.despike, self.campaigns[campaign].classification
         naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
             seston.__version__, config.ingest, config.publication, str(despike), naming, *rows
@@ -173,7 +172,7 @@ class Plan:
     def profiles_depend_on(self, campaign: str) -> str:
         """Fingerprint of the settings of the profiles."""
         rows = self.campaigns[campaign].deployments
-        settings = self.config.classification
+        settings = self.campaigns[campaign].classification
         method = settings.quantification if settings else None
         return cfg.fingerprint(
             seston.__version__, self.config.profiles, self.config.publication, method, *rows

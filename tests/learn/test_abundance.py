@@ -102,9 +102,9 @@ def test_without_errors_the_limits_are_those_of_a_poisson_mean():
 
 def test_individuals_of_a_fraction_are_as_sure_as_the_objects_counted():
     draws = np.broadcast_to(np.eye(2), (2000, 2, 2))
-    counted = np.array([[7.0, 90.0]])
+    counted = np.array([[7.0, 90.0], [0.0, 3.0]])
     lower, upper = adjusted_limits(counted, counted, draws)
-    low16, high16 = adjusted_limits(16 * counted, 256 * counted, draws)
+    low16, high16 = adjusted_limits(16 * counted, 256 * counted, draws, 16.0)
     np.testing.assert_allclose(low16, 16 * lower, rtol=1e-5)
     np.testing.assert_allclose(high16, 16 * upper, rtol=1e-5)
 

@@ -137,7 +137,7 @@ def test_the_stage_writes_a_page_and_its_facts_whole(trained, tmp_path: Path) ->
     facts = json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))
     assert facts["accuracy"] == found.appraisal["accuracy"]
     assert "accuracy" in as_text(found)
-    assert "Not usable for a precision of 0.9: bar, cross, disc" in as_text(found)
+    assert "Not usable for a precision of 0.9: 3 taxa (bar, cross, disc)" in as_text(found)
 
 
 def test_the_command_prints_for_people_and_for_machines(trained, tmp_path: Path) -> None:

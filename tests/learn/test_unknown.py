@@ -23,6 +23,10 @@ def test_as_many_of_the_known_are_called_unknown_as_was_said() -> None:
     assert unknown.unknown(scores[2000:], above).mean() == pytest.approx(0.05, abs=0.015)
 
 
+def test_what_a_wary_model_gave_no_scores_is_unknown() -> None:
+    assert unknown.unknown([[0, 0], [1, 0]], 0.9).tolist() == [True, False]
+
+
 def test_without_vignettes_nothing_is_unknown() -> None:
     assert unknown.limit(np.empty((0, 3))) == np.inf
     assert not unknown.unknown([[0.3, 0.3, 0.4]], np.inf).any()
@@ -35,7 +39,12 @@ def test_the_card_tells_the_limit_and_the_false_alarms_of_the_test_part() -> Non
     parts = np.repeat([VALIDATION, TEST], 500).astype(np.uint8)
     scores = rng.dirichlet([0.4] * 6, 1000).astype(np.float32)
     found = unknown.facts(HeldOut(scores, np.zeros(1000, int), np.arange(1000), parts))
-    assert found["false_alarm_tested"] == unknown.unknown(scores[500:], found["limit"]).mean()
+    alarms = unknown.unknown(scores[500:], found["limit"])
+    assert found["false_alarm_tested"] == alarms.mean()
+    assert found["limit"] == unknown.limit(scores[:500], 0.025)
+    far = np.arange(1000) % 100 == 0
+    both = unknown.facts(HeldOut(scores, np.zeros(1000, int), np.arange(1000), parts), far)
+    assert both["false_alarm_tested"] == (alarms | far[500:]).mean()
     json.dumps(found, allow_nan=False)
 
 
@@ -47,12 +56,13 @@ def blobs(n_taxa: int = 10, each: int = 60, apart: float = 6.0):
     return points, labels, parts
 
 
-def by_nearest_mean(points: np.ndarray) -> unknown.Score:
+def by_nearest_mean(points: np.ndarray) -> unknown.Measure:
     def score(train, taxa, rows):
         means = np.stack([points[train[taxa == k]].mean(axis=0) for k in range(taxa.max() + 1)])
         logits = -((points[rows][:, None] - means) ** 2).sum(axis=2) / 2 / 6
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        shares = odds / odds.sum(axis=1, keepdims=True)
+        return unknown.undecidedness(shares)[:, None]
 
     return score
 
@@ -73,6 +83,21 @@ def test_nothing_is_found_where_there_is_nothing_to_find() -> None:
     )
     assert found.area == pytest.approx(0.5, abs=0.03)
     assert found.detected == pytest.approx(found.false_alarm, abs=0.03)
+
+
+def test_two_measures_share_the_false_alarms_and_each_finds_its_own() -> None:
+    # Left-out taxa are far by one measure or by the other, never by both.
+    _, labels, parts = blobs()
+    rng = np.random.default_rng(6)
+    noise = rng.normal(0, 1, (len(labels), 2))
+
+    def both(train, _taxa, rows):
+        strange = ~np.isin(labels[rows], labels[train])
+        return noise[rows] + 20 * strange[:, None] * (np.arange(2) == labels[rows][:, None] % 2)
+
+    found = unknown.leave_classes_out(both, labels, parts)
+    assert found.detected == 1
+    assert found.false_alarm == pytest.approx(0.05, abs=0.04)
 
 
 def test_the_area_agrees_with_scikit_learn() -> None:

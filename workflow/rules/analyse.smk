@@ -3,7 +3,7 @@ rule profile:
     input:
         objects=f"{RESULTS}/{{campaign}}/objects.zarr",
         manifest=f"{RESULTS}/{{campaign}}/manifest",
-        model=PLAN.model or [],
+        model=lambda wildcards: PLAN.classifier_of(wildcards.campaign),
         taxonomy=PLAN.taxonomy,
     output:
         directory(f"{RESULTS}/{{campaign}}/profiles.zarr"),

@@ -77,7 +77,7 @@ if PLAN.network:
 rule classify:
     input:
         objects=f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr",
-        model=lambda wildcards: PLAN.classifier_of(wildcards.campaign, wildcards.shard),
+        model=lambda wildcards: PLAN.classifier_of(wildcards.campaign),
     output:
         directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/scores.zarr"),
     log:

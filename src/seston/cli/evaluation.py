@@ -19,6 +19,10 @@ def evaluate(
         typer.Option(help="Labelled vignettes it did not learn from, or its own learning set "
                      "for pictures on the page; absent: what was held out.", show_default=False),
     ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(help="Table of taxa, by label of the images.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for evaluation.html and evaluation.json.", show_default=False),
@@ -29,7 +33,7 @@ def evaluate(
     from seston.stages.evaluate import as_json, as_text
     from seston.stages.evaluate import evaluate as run
 
-    found = run(model, images, out)
+    found = run(model, images, out, taxonomy)
     print(as_json(found) if json else as_text(found))
     if out is not None and not json:
         print(f"The page is {out / 'evaluation.html'}")

@@ -154,6 +154,7 @@ def adjusted_limits(
     counts: ArrayLike,
     squares: ArrayLike,
     rates: ArrayLike,
+    largest: ArrayLike = 1.0,
     *,
     confidence: float = 0.95,
     seed: int = 0,
@@ -168,6 +169,8 @@ def adjusted_limits(
         where objects come in patches (`patchy_squares`).
     rates : array (draws, n_taxa, n_taxa)
         From `rate_draws`.
+    largest : array (n_bins,)
+        The largest factor of each bin's water: what half an object more would stand for.
     confidence : float
     seed : int
 
@@ -181,9 +184,10 @@ def adjusted_limits(
     draws, taxa = inverse.shape[:2]
     if first.ndim != 2 or first.shape != second.shape or first.shape[1] != taxa:
         raise InputError(f"counts and squares must be (bins, {taxa})")
+    most_factor = np.broadcast_to(np.asarray(largest, np.float64), (len(first),))
     lower, upper = np.zeros_like(first), np.zeros_like(first)
     for rows in _parts(len(first), max(1, _CELLS_AT_ONCE // (draws * taxa))):
-        mean = _mean_draws(first[rows], second[rows], draws, seed)
+        mean = _mean_draws(first[rows], second[rows], most_factor[rows], draws, seed)
         true = np.matmul(inverse, mean)
         low, high = _quantiles(true, confidence)
         most = _quantiles(mean.sum(axis=1, keepdims=True), confidence)[1]
@@ -195,25 +199,25 @@ def _parts(total: int, step: int) -> Iterator[slice]:
     return (slice(start, min(start + step, total)) for start in range(0, total, step))
 
 
-def _mean_draws(first: Float, second: Float, draws: int, seed: int) -> Float32:
+def _mean_draws(first: Float, second: Float, largest: Float, draws: int, seed: int) -> Float32:
     """Draw means that the counts allow: (draws, n_taxa, n_bins).
 
-    Bins of equal counts share their draws: limits are told bin by bin, so nothing is lost, and
-    most counts are small numbers that come again and again.
+    A sum of factors is a scaled Poisson count (`ecology.subsampled_interval`), with half an object
+    more than was counted. Bins of equal counts share their draws: limits are told bin by bin, so
+    nothing is lost, and most counts are small numbers that come again and again.
     """
-    some = first > 0
-    scale = np.divide(second, first, out=np.ones_like(first), where=some)
-    number = np.divide(first, scale, out=np.zeros_like(first), where=some)
+    one = first + PRIOR_COUNT * largest[:, None]
+    two = second + PRIOR_COUNT * largest[:, None] ** 2
+    scale, shape = (two / one).astype(np.float32), np.round(one**2 / two, 6)
     out = np.empty((draws, first.shape[1], len(first)), np.float32)
     for taxon in range(first.shape[1]):
-        values, place = np.unique(number[:, taxon], return_inverse=True)
+        values, place = np.unique(shape[:, taxon], return_inverse=True)
+        seeds = [(seed, taxon, round(v * 1e6)) for v in values.tolist()]
         gamma = [
-            np.random.default_rng((seed, taxon, round(v * 1e6))).standard_gamma(
-                v + PRIOR_COUNT, draws
-            )
-            for v in values.tolist()
+            np.random.default_rng(s).standard_gamma(v, draws)
+            for s, v in zip(seeds, values.tolist(), strict=True)
         ]
-        out[:, taxon] = np.array(gamma, np.float32)[place].T * scale[:, taxon].astype(np.float32)
+        out[:, taxon] = np.array(gamma, np.float32)[place].T * scale[:, taxon]
     return out
 
 
@@ -265,6 +269,7 @@ def threshold_limits(
     hits: ArrayLike,
     false_hits: ArrayLike,
     missed: ArrayLike,
+    largest: ArrayLike = 1.0,
     *,
     confidence: float = 0.95,
     draws: int = DRAWS,
@@ -279,6 +284,8 @@ def threshold_limits(
     hits, false_hits, missed : array (n_taxa,)
         Held-out objects of the taxon that were kept, of others that were kept as it, and of the
         taxon that were not kept.
+    largest : array (n_bins,)
+        As for `adjusted_limits`.
 
     Returns
     -------
@@ -293,8 +300,9 @@ def threshold_limits(
     precision = rng.beta(right + half, false + half, (draws, taxa))
     recall = rng.beta(right + half, lost + half, (draws, taxa))
     factor = (precision / recall).astype(np.float32)[:, :, None]
+    most_factor = np.broadcast_to(np.asarray(largest, np.float64), (len(first),))
     lower, upper = np.zeros_like(first), np.zeros_like(first)
     for rows in _parts(len(first), max(1, _CELLS_AT_ONCE // (draws * taxa))):
-        mean = _mean_draws(first[rows], second[rows], draws, seed)
+        mean = _mean_draws(first[rows], second[rows], most_factor[rows], draws, seed)
         lower[rows], upper[rows] = _quantiles(mean * factor, confidence)
     return np.where(first > 0, lower, 0.0), upper

@@ -1,10 +1,10 @@
 """Squares made on the device: ragged vignettes go up as bytes, and come out all of one size.
 
-What `seston.learn.preprocess.squares` does one by one with OpenCV, this does for a whole batch
-with two products of matrices: resizing is linear, and the weights of "area" (the share of a
-target pixel that each source pixel covers) and of "linear" (the two nearest pixel centres) stand
-in a matrix for the lines and one for the columns. Levels are those of OpenCV, or one beside where
-its fixed-point numbers round otherwise.
+What `seston.learn.preprocess.squares` does one by one with OpenCV, this does for a whole batch,
+and to the same grey levels, since a network sees a difference of one: in each hundredth vignette
+whose best two taxa are near, it is enough to change the taxon. Enlarging is done in OpenCV's own
+integers. Reducing, the mean of the pixels that a target pixel covers, is two products of
+matrices; where the mean is a half, but for rounding, a level may differ by one.
 
 Imports torch at once, as `seston.learn._network` does.
 """
@@ -38,7 +38,10 @@ class _Fit:
     width: Tensor
     rows: Tensor
     columns: Tensor
-    is_area: Tensor
+
+    def of(self, at: Tensor) -> _Fit:
+        """Give those of some vignettes."""
+        return _Fit(*(getattr(self, name)[at] for name in self.__slots__))
 
 
 def squares(
@@ -82,25 +85,76 @@ def _fitted(
 ) -> Tensor:
     pixels = _up(np.concatenate([v.reshape(-1) for v in vignettes]), device)
     starts = _up(np.cumsum(shapes.prod(axis=1)) - shapes.prod(axis=1), device)
-    fit = _fit(shapes, side, sizes, device)
-    most = shapes.max(axis=0)
-    canvas = _canvas(pixels, starts, fit, int(most[0]), int(most[1]))
-    lines = _weights(fit.height, fit.rows, fit.is_area, side, int(most[0]))
-    columns = _weights(fit.width, fit.columns, fit.is_area, side, int(most[1]))
-    made = (lines @ canvas @ columns.transpose(1, 2)).round().clamp(0, 255).to(torch.uint8)
-    inside = lines.sum(2).gt(0)[:, :, None] & columns.sum(2).gt(0)[:, None, :]
+    rows, columns = _targets_of(shapes, side, sizes)
+    fit = _Fit(*(_up(np.ascontiguousarray(a), device) for a in (*shapes.T, rows, columns)))
+    made = _linear(pixels, starts, fit, side)
+    area = np.flatnonzero((rows <= shapes[:, 0]) & (columns <= shapes[:, 1]))
+    if area.size:
+        at = _up(area, device)
+        made[at] = _area(pixels, starts[at], fit.of(at), side, shapes[area].max(axis=0))
+    inside = _inside(fit.rows, side)[:, :, None] & _inside(fit.columns, side)[:, None, :]
     return torch.where(inside, made, _border_median(pixels, starts, fit)[:, None, None])
 
 
-def _fit(shapes: Int64Array, side: int, sizes: Float64Array, device: torch.device) -> _Fit:
-    """Give the sizes that `preprocess` gives: the same divisions, in the same order."""
+def _linear(pixels: Tensor, starts: Tensor, fit: _Fit, side: int) -> Tensor:
+    """Between the two nearest lines and columns, in OpenCV's integers of 11 and 5 bits."""
+    y0, y1, low, high = _taps(fit.height, fit.rows, side)
+    x0, x1, left, right = _taps(fit.width, fit.columns, side)
+    width = fit.width[:, None, None]
+
+    def across(y: Tensor) -> Tensor:
+        at = starts[:, None, None] + y[:, :, None] * width
+        first, second = pixels[at + x0[:, None, :]].int(), pixels[at + x1[:, None, :]].int()
+        return (first * left[:, None, :] + second * right[:, None, :]) >> 4
+
+    upper, lower = (across(y0) * low[:, :, None]) >> 16, (across(y1) * high[:, :, None]) >> 16
+    return ((upper + lower + 2) >> 2).to(torch.uint8)
+
+
+def _taps(length: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """For each pixel of a square, the two source pixels and their weights of 11 bits, (n, side)."""
+    i = _targets(target, side)
+    step = 1 / (target.double() / length.double())
+    centre = ((i + 0.5) * step[:, None] - 0.5).float()
+    first = centre.floor()
+    part = centre - first
+    last = length[:, None] - 1
+    part = torch.where((first < 0) | (first >= last), 0, part)
+    start = first.long().clamp(min=0).minimum(last)
+    weights = ((1 - part) * 2048).round().int(), (part * 2048).round().int()
+    return start, (start + 1).minimum(last), *weights
+
+
+def _targets(target: Tensor, side: int) -> Tensor:
+    """Count the pixels of each square from where its vignette begins, (n, side)."""
+    before = (side - target) // 2
+    return torch.arange(side, device=target.device)[None, :] - before[:, None]
+
+
+def _inside(target: Tensor, side: int) -> Tensor:
+    i = _targets(target, side)
+    return (i >= 0) & (i < target[:, None])
+
+
+def _area(pixels: Tensor, starts: Tensor, fit: _Fit, side: int, most: Int64Array) -> Tensor:
+    """Mean of the source pixels that a target pixel covers, as two products of matrices."""
+    canvas = _canvas(pixels, starts, fit, int(most[0]), int(most[1]))
+    lines = _shares(fit.height, fit.rows, side, int(most[0]))
+    columns = _shares(fit.width, fit.columns, side, int(most[1]))
+    mean = lines @ canvas @ columns.transpose(1, 2)
+    halved = (fit.height == 2 * fit.rows) & (fit.width == 2 * fit.columns)
+    # Of means of two by two pixels OpenCV rounds a half up, of others to the even one.
+    rounded = torch.where(halved[:, None, None], (mean + 0.5).floor(), mean.round())
+    return rounded.clamp(0, 255).to(torch.uint8)
+
+
+def _targets_of(shapes: Int64Array, side: int, sizes: Float64Array) -> tuple[Int64Array, ...]:
+    """Lines and columns that vignettes get: by the divisions of `preprocess`, in their order."""
     height, width = shapes.T
     tall = height * (sizes[:, 0] / sizes[:, 1])
     scale = side / np.maximum(tall, width)
-    rows, columns = (np.clip(np.rint(length * scale), 1, side) for length in (tall, width))
-    is_area = (rows <= height) & (columns <= width)
-    whole = (height, width, rows.astype(np.int64), columns.astype(np.int64), is_area)
-    return _Fit(*(_up(np.ascontiguousarray(values), device) for values in whole))
+    fitted = (np.clip(np.rint(length * scale), 1, side) for length in (tall, width))
+    return tuple(lengths.astype(np.int64) for lengths in fitted)
 
 
 def _up(values: NDArray[Any], device: torch.device) -> Tensor:
@@ -118,23 +172,14 @@ def _canvas(pixels: Tensor, starts: Tensor, fit: _Fit, lines: int, columns: int)
     return pixels[at].float()
 
 
-def _weights(length: Tensor, target: Tensor, is_area: Tensor, side: int, most: int) -> Tensor:
-    """Weights (n, side, most) of source pixels in the target pixels of a square.
-
-    Rows of target pixels outside the vignette are zero.
-    """
-    before = (side - target) // 2
-    i = torch.arange(side, device=length.device)[None, :] - before[:, None]
-    inside = (i >= 0) & (i < target[:, None])
+def _shares(length: Tensor, target: Tensor, side: int, most: int) -> Tensor:
+    """Share (n, side, most) of each target pixel that each source pixel covers."""
+    i = _targets(target, side)
     step = (length.double() / target.double())[:, None, None]
     low = i[:, :, None] * step
     source = torch.arange(most, device=length.device)[None, None, :].double()
-    area = ((low + step).minimum(source + 1) - low.maximum(source)).clamp(min=0) / step
-    last = (length[:, None, None] - 1).double()
-    centre = ((i[:, :, None] + 0.5) * step - 0.5).clamp(min=0).minimum(last)
-    linear = (1 - (centre - source).abs()).clamp(min=0)
-    weights = torch.where(is_area[:, None, None], area, linear)
-    return (weights * inside[:, :, None]).float()
+    covered = ((low + step).minimum(source + 1) - low.maximum(source)).clamp(min=0)
+    return (covered / step * _inside(target, side)[:, :, None]).float()
 
 
 def _border_median(pixels: Tensor, starts: Tensor, fit: _Fit) -> Tensor:

@@ -102,9 +102,11 @@ def choose_engine(wanted: str, model: Path, device: str | None, batch_size: int)
     from seston.learn.extractor import place_of
 
     card = load_card(model)
-    place = place_of(int(card.preprocessing["image_size"]), device_of(device), batch_size)
+    if card.preprocessing.get("inputs") == "measured":  # no network looks at anything
+        return engines.EAGER
     if wanted != engines.AUTO:
         return wanted
+    place = place_of(int(card.preprocessing["image_size"]), device_of(device), batch_size)
     return choose(wanted, backbones.build(str(card.backbone["name"])), place)
 
 

@@ -15,10 +15,10 @@ from seston.learn.appraise import appraise
 from seston.learn.card import Card, load_card
 from seston.learn.held_out import HeldOut, load_held_out
 from seston.learn.learning_set import LearningSet
-from seston.learn.model import load_model
+from seston.learn.model import Model, load_model
 from seston.learn.sources import read_learning_set
 from seston.learn.splits import TEST, TRAIN, split
-from seston.learn.unknown import limit, unknown
+from seston.learn.unknown import FALSE_ALARM, half, limit, unknown
 
 AT_ONCE = 1024
 
@@ -95,7 +95,11 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path, images: Path | None = None, *, device: str | None = None, seed: int = 0
+    model: Path,
+    images: LearningSet | Path | None = None,
+    *,
+    device: str | None = None,
+    seed: int = 0,
 ) -> Evaluation:
     """Evaluate a model.
 
@@ -103,7 +107,7 @@ def evaluate(
     ----------
     model : Path
         Its folder.
-    images : Path, optional
+    images : LearningSet or Path, optional
         A labelled set of vignettes (see `read_learning_set`). Without it, or where it is the
         learning set of the model itself, the record of what was held out is measured.
     device : str, optional
@@ -124,7 +128,7 @@ def evaluate(
     """
     card = load_card(model)
     record = load_held_out(model, card)
-    pictures = None if images is None else read_learning_set(images)
+    pictures = read_learning_set(images) if isinstance(images, Path) else images
     if pictures is None or pictures.sha256 == card.training.get("sha256"):
         return _of_record(Path(model), card, record, pictures, seed)
     return _of_others(Path(model), card, record, pictures, device, seed)
@@ -177,7 +181,11 @@ def _of_others(
             where=pictures.name,
             cure=f"The model knows: {', '.join(card.taxa[:8])} …; rename the labels to these.",
         )
-    scores = _scores(model, pictures, device)
+    loaded = load_model(model, device=device)
+    scores = _scores(loaded, pictures, np.arange(len(truth)))
+    strange = np.flatnonzero(truth < 0)
+    wary = _scores(loaded.wary(half(FALSE_ALARM)), pictures, strange)
+    called = unknown(wary, limit(record.validation.scores, half(FALSE_ALARM)))
     tested = HeldOut(
         scores[known], truth[known], _groups(pictures)[known], np.full(len(known), TEST, np.uint8)
     )
@@ -185,18 +193,18 @@ def _of_others(
         model.name, card, f"the pictures of {pictures.name}", False,
         _appraised(card, _joined(record.validation, tested), seed), tested,
         **_shown(pictures, known),
-        strangers=_strangers(pictures, truth, scores, card, limit(record.validation.scores)),
+        strangers=_strangers(pictures, strange, scores, card, called),
     )  # fmt: skip
 
 
-def _scores(model: Path, pictures: LearningSet, device: str | None) -> NDArray[np.float32]:
-    loaded, sizes = load_model(model, device=device), pictures.pixel_sizes_mm
-    parts = []
-    for start in range(0, len(pictures.labels), AT_ONCE):
-        rows = slice(start, start + AT_ONCE)
-        own = None if sizes is None else sizes[rows]
-        parts.append(loaded.predict(pictures.vignettes[rows], pixel_size_mm=own))
-    return np.concatenate(parts)
+def _scores(loaded: Model, pictures: LearningSet, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    sizes, found = pictures.pixel_sizes_mm, [np.empty((0, len(loaded.taxa)), np.float32)]
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        vignettes = [pictures.vignettes[i] for i in some.tolist()]
+        own = None if sizes is None else sizes[some]
+        found.append(loaded.predict(vignettes, pixel_size_mm=own))
+    return np.concatenate(found)
 
 
 def _groups(pictures: LearningSet) -> NDArray[np.int64]:
@@ -213,23 +221,25 @@ def _joined(validation: HeldOut, tested: HeldOut) -> HeldOut:
 
 def _appraised(card: Card, record: HeldOut, seed: int) -> dict[str, Any]:
     plankton, groups = (card.metrics.get(name) for name in ("plankton", "groups"))
-    return appraise(record, card.taxa, plankton=plankton, groups=groups, seed=seed)
+    found = appraise(record, card.taxa, plankton=plankton, groups=groups, seed=seed)
+    # The card's own words on unknowns: distances were measured when the features were at hand.
+    return found | {"unknown": card.metrics.get("unknown", {})}
 
 
 def _strangers(
     pictures: LearningSet,
-    truth: NDArray[np.int64],
+    strange: NDArray[np.int64],
     scores: NDArray[np.float32],
     card: Card,
-    above: float,
+    called: NDArray[np.bool_],
 ) -> tuple[Stranger, ...]:
+    """Tell of the rows whose labels the model does not have, label by label."""
     found = []
-    for i, label in enumerate(pictures.taxa):
-        rows = (pictures.labels == i) & (truth < 0)
-        if rows.any():
-            strange = float(unknown(scores[rows], above).mean())
-            names = _commonest(scores[rows].argmax(axis=1), card.taxa)
-            found.append(Stranger(label, int(rows.sum()), strange, names))
+    for label in np.unique(pictures.labels[strange]).tolist():
+        own = pictures.labels[strange] == label
+        names = _commonest(scores[strange[own]].argmax(axis=1), card.taxa)
+        unknown_share = float(called[own].mean())
+        found.append(Stranger(pictures.taxa[label], int(own.sum()), unknown_share, names))
     return tuple(found)
 
 

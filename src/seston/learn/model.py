@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ from seston.learn._torch import device as best_device
 from seston.learn.calibration import Calibration, calibrated
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
 from seston.learn.extractor import BATCH_SIZE, Extractor, place_of
+from seston.learn.familiar import Familiar
 from seston.learn.heads import HEADS, Head
 from seston.learn.measured import Joined, measurer
 
@@ -29,10 +31,10 @@ __all__ = ["BATCH_SIZE", "DOUBT", "Extractor", "Looked", "Model", "in_doubt", "l
 
 Float32Array = NDArray[np.float32]
 
-DOUBT = 0.5
+DOUBT = math.log(2)
 """An engine in bfloat16 moves the logarithm of the odds of the best two taxa by less than this: a
-vignette whose two are nearer is looked at again in float32 (the best is less than 1.65 times as
-likely as the next). Measured in docs/performance.md: labels then are those of float32."""
+vignette whose two are nearer is looked at again in float32 (the best is less than twice as likely
+as the next). Measured in docs/performance.md: labels then are those of float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,18 @@ class Model:
     card : Card
     extractor : Joined
     head : Head
+    familiar : Familiar, optional
+        What features of known objects look like.
+    strange_above : float, optional
+        Vignettes farther than this from all that the model learned get no scores: 0 for every
+        taxon.
     """
 
     card: Card
     extractor: Joined
     head: Head
+    familiar: Familiar | None = None
+    strange_above: float | None = None
 
     @property
     def taxa(self) -> tuple[str, ...]:
@@ -93,7 +102,8 @@ class Model:
         Returns
         -------
         array (n, n_taxa), float32
-            Each row adds up to 1. A row does not depend on the others (but for rounding).
+            Each row adds up to 1 (or is 0, see `strange_above`). A row does not depend on the
+            others (but for rounding).
 
         Raises
         ------
@@ -151,7 +161,18 @@ class Model:
 
     def _scores(self, features: Float32Array) -> Float32Array:
         """Scores of features: all that is done to them is done here."""
-        return calibrated(self.head.predict_proba(features), self.card.calibration)
+        scores = calibrated(self.head.predict_proba(features), self.card.calibration)
+        if self.familiar is not None and self.strange_above is not None:
+            scores[self.familiar.distance(features) > self.strange_above] = 0
+        return scores
+
+    def wary(self, false_alarm: float) -> Self:
+        """Give the same model, but with no scores for what lies far from all that it learned.
+
+        So many of the vignettes of known taxa get none either.
+        """
+        limit = None if self.familiar is None else self.familiar.limit(false_alarm)
+        return replace(self, strange_above=limit)
 
     def _sizes(
         self, vignettes: Sequence[NDArray[np.uint8]], pixel_size_mm: ArrayLike | None
@@ -174,7 +195,7 @@ def in_doubt(scores: Float32Array) -> NDArray[np.bool_]:
     if scores.shape[1] < 2:
         return np.zeros(len(scores), bool)
     best = np.partition(scores, -2, axis=1)[:, -2:]
-    return np.asarray(best[:, 1] < best[:, 0] * np.exp(DOUBT))
+    return np.asarray(best[:, 1] < best[:, 0] * math.exp(DOUBT))
 
 
 def load_model(
@@ -220,7 +241,17 @@ def load_model(
         raise ModelError("the card and the weights do not fit", where=folder, cure=CURE) from None
     if not head.fits(extractor.n_features, len(card.taxa)):
         raise ModelError("the head does not fit the card", where=folder, cure=CURE)
-    return Model(card, extractor, head)
+    familiar = _familiar(_part(arrays, "familiar."), folder)
+    if familiar is not None and not familiar.fits(extractor.n_features, len(card.taxa)):
+        raise ModelError("the prototypes do not fit the card", where=folder, cure=CURE)
+    return Model(card, extractor, head, familiar)
+
+
+def _familiar(arrays: dict[str, Any], folder: Path) -> Familiar | None:
+    try:
+        return Familiar.from_arrays(arrays) if arrays else None
+    except (KeyError, TypeError, ValueError):
+        raise ModelError("the prototypes are damaged", where=folder, cure=CURE) from None
 
 
 def _extractor(

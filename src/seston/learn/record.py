@@ -23,6 +23,7 @@ from seston.learn.learning_set import LearningSet
 from seston.learn.loop import Epoch
 from seston.learn.splits import TEST, TRAIN, VALIDATION
 from seston.learn.training import SIZE_IMPORTANCE, Trained
+from seston.taxonomy import Taxon
 
 LIBRARIES = ("seston", "torch", "timm", "scikit-learn", "numpy")
 
@@ -35,6 +36,8 @@ def weights(trained: Trained) -> bytes:
     state = {} if trained.backbone is None else trained.backbone.module.state_dict()
     tensors = {f"backbone.{k}": v for k, v in state.items()}
     tensors |= {f"head.{k}": torch.from_numpy(v) for k, v in trained.head.arrays.items()}
+    own = trained.familiar.arrays
+    tensors |= {f"familiar.{k}": torch.from_numpy(v) for k, v in own.items()}
     content: bytes = safetensors.torch.save({k: v.cpu().contiguous() for k, v in tensors.items()})
     return content
 
@@ -171,15 +174,9 @@ def _prior(pictures: LearningSet, settings: config.Training, trained: Trained) -
 
 
 def _metrics(pictures: LearningSet, settings: config.Training, trained: Trained) -> dict[str, Any]:
-    """Measure on what was held out; of plankton and groups only where they are told of all."""
-    known = [pictures.taxonomy.get(taxon) for taxon in pictures.taxa]
-    plankton = [bool(k.plankton) for k in known if k is not None]
-    groups = [k.group for k in known if k is not None and k.group]
-    n = len(pictures.taxa)
-    return appraise(
-        trained.held_out,
-        pictures.taxa,
-        plankton=plankton if len(plankton) == n else None,
-        groups=groups if len(groups) == n else None,
-        seed=settings.seed,
-    )
+    """Measure on what was held out; of plankton and groups only where somebody told of them."""
+    known = [pictures.taxonomy.get(name, Taxon(name)) for name in pictures.taxa]
+    kinds: dict[str, Any] = {}
+    if any(taxon != Taxon(taxon.name) for taxon in known):
+        kinds = {"plankton": [t.plankton for t in known], "groups": [t.group for t in known]}
+    return appraise(trained.held_out, pictures.taxa, far=trained.far, seed=settings.seed, **kinds)

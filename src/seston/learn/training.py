@@ -24,12 +24,14 @@ from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.checkpoint import checkpoint_of
 from seston.learn.duplicates import CONFLICTS, duplicates
 from seston.learn.extractor import Extractor
+from seston.learn.familiar import Familiar
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.learning_set import LearningSet
 from seston.learn.measured import Joined, Measurer
 from seston.learn.sources import read_learning_set
 from seston.learn.splits import TRAIN, VALIDATION, split, split_table
+from seston.learn.unknown import FALSE_ALARM, half
 from seston.progress import progress
 
 if TYPE_CHECKING:
@@ -65,6 +67,9 @@ class Trained:
     held_out : HeldOut
         With calibrated scores.
     calibration : Calibration
+    familiar : Familiar
+    far : array (n_held_out,), bool
+        Which vignettes held out lie far from all that was learned.
     history : tuple of Epoch
         Empty where nothing was fine-tuned.
     """
@@ -76,6 +81,8 @@ class Trained:
     parts: NDArray[np.uint8]
     held_out: HeldOut
     calibration: Calibration
+    familiar: Familiar
+    far: NDArray[np.bool_]
     history: tuple[Epoch, ...] = ()
 
 
@@ -179,6 +186,7 @@ class _Trainer:
         if head is None or not self._is_whole(head):
             head = HEADS[self._settings.head].fit(self._lesson(features, backbone))
         calibration, held_out = calibrate(self._held_out(head, features), self._settings.seed)
+        familiar = self._familiar(features)
         return Trained(
             backbone=backbone,
             weights_sha256=sha256,
@@ -187,6 +195,9 @@ class _Trainer:
             parts=self._parts,
             held_out=held_out,
             calibration=calibration,
+            familiar=familiar,
+            far=familiar.distance(features[self._parts != TRAIN])
+            > familiar.limit(half(FALSE_ALARM)),
             history=tuple(history),
         )
 
@@ -261,6 +272,11 @@ class _Trainer:
     def _is_whole(self, head: Head) -> bool:
         """Say whether the head of the fine-tuning is the one that is wanted."""
         return head.kind == self._settings.head and not self._measured
+
+    def _familiar(self, features: Float32Array) -> Familiar:
+        learned = self._parts == TRAIN
+        others = features[self._parts == VALIDATION]
+        return Familiar.fit(features[learned], self._pictures.labels[learned], others)
 
     def _held_out(self, head: Head, features: Float32Array) -> HeldOut:
         rows = np.flatnonzero(self._parts != TRAIN)

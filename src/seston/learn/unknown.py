@@ -1,8 +1,8 @@
-"""Objects like nothing that a model learned: found by how undecided it is.
+"""Objects like nothing that a model learned: those far from it, and those it is undecided about.
 
-Of the measures compared (see docs/evaluation.md), the entropy of the scores found left-out taxa as
-well as any distance between features, and it needs nothing but the scores: it works for every
-head, and for scores that were written long ago.
+Scores tell what lies between known taxa: their entropy is high. They do not tell what lies far from
+all of them, where a classifier is sure and wrong: that the distance of the features tells
+(`seston.learn.familiar`). Each may raise half of the false alarms that are allowed.
 """
 
 from __future__ import annotations
@@ -57,20 +57,42 @@ def limit(scores: ArrayLike, false_alarm: float = FALSE_ALARM) -> float:
 
 
 def unknown(scores: ArrayLike, above: float) -> BoolArray:
-    """Tell which objects are like nothing that the model learned (n,)."""
-    return np.asarray(undecidedness(scores) > above)
+    """Tell which objects are like nothing that the model learned (n,).
+
+    Those are the ones whose scores are less decided than the limit, and those that a wary model
+    gave no scores, because they lie too far.
+    """
+    far = np.asarray(scores).sum(axis=1) == 0
+    return np.asarray((undecidedness(scores) > above) | far)
 
 
-def facts(held_out: HeldOut, false_alarm: float = FALSE_ALARM) -> dict[str, Any]:
-    """Give what a card says of unknowns: the limit, and the false alarms on the test part."""
-    chosen_on, tested = held_out.validation, held_out.test
-    above = limit(chosen_on.scores, false_alarm)
+def half(false_alarm: float) -> float:
+    """Give each of the two measures its share of the false alarms."""
+    return false_alarm / 2
+
+
+def facts(
+    held_out: HeldOut, far: ArrayLike | None = None, false_alarm: float = FALSE_ALARM
+) -> dict[str, Any]:
+    """Give what a card says of unknowns: the limit of the entropy, and the false alarms.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    far : array (n,), bool, optional
+        Which rows lie too far from all that the model learned, with half of the false alarms.
+    false_alarm : float
+    """
+    above = limit(held_out.validation.scores, half(false_alarm))
     if not np.isfinite(above):
         return {}
-    alarms = unknown(tested.scores, above)
+    alarms = unknown(held_out.scores, above)
+    if far is not None:
+        alarms |= np.asarray(far, bool)
+    alarms = alarms[held_out.parts == TEST]
     return {
-        "measure": "entropy",
         "limit": above,
+        "distance": far is not None,
         "false_alarm": false_alarm,
         "false_alarm_tested": float(alarms.mean()) if len(alarms) else None,
     }
@@ -97,11 +119,11 @@ class Detection:
     rounds: int
 
 
-Score = Callable[[Int64Array, Int64Array, Int64Array], NDArray[Any]]
+Measure = Callable[[Int64Array, Int64Array, Int64Array], NDArray[Any]]
 
 
 def leave_classes_out(
-    score: Score,
+    measure: Measure,
     labels: ArrayLike,
     parts: ArrayLike,
     *,
@@ -112,15 +134,16 @@ def leave_classes_out(
 ) -> Detection:
     """Measure what is found of taxa that a model has never seen.
 
-    In each round a fifth of the taxa is left out; a model of the others is fitted, its limit is
+    In each round a fifth of the taxa is left out; a model of the others is fitted, limits are
     chosen on validation vignettes of the others, and then all vignettes of the left-out taxa are
-    scored.
+    looked at.
 
     Parameters
     ----------
-    score : callable
-        Given rows to learn from, their taxa counted from 0 without gaps, and rows to score, gives
-        their scores (n, n_known). Any measure in place of scores does as well, if it is (n, 1).
+    measure : callable
+        Given rows to learn from, their taxa counted from 0 without gaps, and rows to look at,
+        gives measures (n, m) that are larger where a row is stranger. A row is called unknown
+        where any of them is above its limit, and each may raise its share of the false alarms.
     labels, parts : array (n,), integer
         Taxa, and the split.
     false_alarm : float
@@ -137,7 +160,7 @@ def leave_classes_out(
     part, rng = np.asarray(parts), np.random.default_rng(seed)
     leave = int(np.clip(round(share * len(taxa)), 1, max(1, len(taxa) - 2)))
     found = [
-        _round(score, own, part, rng.permutation(len(taxa))[:leave], false_alarm)
+        _round(measure, own, part, rng.permutation(len(taxa))[:leave], false_alarm)
         for _ in range(rounds)
     ]
     detected, alarms, area = np.mean(found, axis=0).tolist()
@@ -145,7 +168,11 @@ def leave_classes_out(
 
 
 def _round(
-    score: Score, labels: Int64Array, parts: NDArray[Any], left_out: Int64Array, false_alarm: float
+    measure: Measure,
+    labels: Int64Array,
+    parts: NDArray[Any],
+    left_out: Int64Array,
+    false_alarm: float,
 ) -> tuple[float, float, float]:
     strange = np.isin(labels, left_out)
     known = np.unique(labels[~strange])
@@ -153,14 +180,18 @@ def _round(
         np.flatnonzero((parts == part) & ~strange) for part in (TRAIN, VALIDATION, TEST)
     )
     rows = np.concatenate((validation, test, np.flatnonzero(strange)))
-    measured = _measure(score(train, np.searchsorted(known, labels[train]), rows))
-    chosen_on, familiar, new = np.split(measured, np.cumsum([len(validation), len(test)]))
-    above = np.quantile(chosen_on, 1 - false_alarm, method="higher")
-    return float((new > above).mean()), float((familiar > above).mean()), _area(new, familiar)
+    found = measure(train, np.searchsorted(known, labels[train]), rows).astype(np.float64)
+    scaled = _against_limits(found, found[: len(validation)], false_alarm)
+    _, familiar, new = np.split(scaled, np.cumsum([len(validation), len(test)]))
+    return float((new > 1).mean()), float((familiar > 1).mean()), _area(new, familiar)
 
 
-def _measure(given: NDArray[Any]) -> Float64Array:
-    return given[:, 0].astype(np.float64) if given.shape[1] == 1 else undecidedness(given)
+def _against_limits(found: Float64Array, usual: Float64Array, false_alarm: float) -> Float64Array:
+    """Give the largest of the measures of each row, each as 0 at its median and 1 at its limit."""
+    quantile = 1 - false_alarm / found.shape[1]
+    middle = np.median(usual, axis=0)
+    above = np.quantile(usual, quantile, axis=0, method="higher") - middle
+    return np.asarray(((found - middle) / np.maximum(above, 1e-12)).max(axis=1))
 
 
 def _area(higher: Float64Array, lower: Float64Array) -> float:

@@ -38,7 +38,8 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, ax: Axes | None = Non
     counts = np.asarray(matrix)
     if counts.shape != (len(labels), len(labels)):
         raise ValueError(f"a matrix of {counts.shape} does not fit {len(labels)} labels")
-    side = min(9.0, 2.2 + 0.38 * len(labels))
+    many = len(labels) > _WITH_NUMBERS
+    side = 2.2 + 0.13 * len(labels) if many else min(9.0, 2.2 + 0.38 * len(labels))
     ax = new_axes(ax, (side + 0.6, side))
     total = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros(counts.shape), where=total > 0)
@@ -48,8 +49,8 @@ def confusion(matrix: ArrayLike, labels: Sequence[str], *, ax: Axes | None = Non
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel="Predicted", ylabel="True")
     ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    if len(labels) <= _WITH_NUMBERS:
+    ax.tick_params(length=0, labelsize=6 if many else 8)
+    if not many:
         _numbers(ax, counts, share)
     figure = ax.get_figure(root=True)
     if figure is not None:

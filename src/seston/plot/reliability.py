@@ -33,7 +33,7 @@ def reliability(
     Axes
     """
     sure, share, n = (np.asarray(a, np.float64) for a in (confidence, right, count))
-    ax = new_axes(ax, (4.6, 4.2))
+    ax = new_axes(ax, (5.4, 4.2))
     edges = np.linspace(0, 1, len(n) + 1)
     bars = ax.twinx()
     bars.bar(edges[:-1], n, 1 / len(n), align="edge", color=PALE, edgecolor="white")
@@ -50,7 +50,6 @@ def reliability(
     too_sure = there & (share < sure) & _apart(sure, share, n)
     ax.plot(sure[too_sure], share[too_sure], color=VERMILION, marker="o", ms=4, ls="")
     ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="Score of the name", ylabel="Named rightly (points)")
-    ax.set_box_aspect(1)
     return ax
 
 

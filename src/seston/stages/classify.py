@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Objects that one task scores: some ten megabytes of vignettes.
 OBJECTS_PER_TASK = 4096
+#: The same on a GPU, which waits while a task begins and ends.
+OBJECTS_PER_GPU_TASK = 1 << 15
 #: Objects that are read, seen and scored at a time, each while the others are: whole batches.
 OBJECTS_AT_ONCE = 1024
 
@@ -78,10 +80,15 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     check_whole(objects)
     total = len(read_column(open_group(objects), "object_id"))
     engine = client.submit(choose, settings, pure=False).result()
-    tasks = ((objects, start, stop) for start, stop in _ranges(total))
+    tasks = ((objects, start, stop) for start, stop in ranges(total, settings.gpus))
     title = f"classify {campaign.name}/{shard.name}"
-    kept = int(card.backbone["n_features"]) if settings.keep_embedding else 0
-    attributes = {"model_hash": card.hash, "engine": engine.described}
+    # A model that looks at measured features alone has no network, and so nothing to keep.
+    kept = int(card.backbone.get("n_features", 0)) if settings.keep_embedding else 0
+    attributes = {
+        "model_hash": card.hash,
+        "engine": engine.described,
+        "unknown_false_alarm": settings.unknown_false_alarm,
+    }
     with (
         new_scores(folder / "scores.zarr", list(card.taxa), attributes, kept) as writer,
         progress(title, total, "objects") as shown,
@@ -102,13 +109,15 @@ def _hand_on(folder: Path) -> None:
             "were not found by a network", where=objects, cure="Run `seston segment` again."
         )
     with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}) as writer:
-        for start, stop in _ranges(length(group, "scores") if "scores" in group else 0):
+        for start, stop in ranges(length(group, "scores") if "scores" in group else 0):
             writer.append(read_column(group, "scores", slice(start, stop)))
 
 
-def _ranges(total: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, total, OBJECTS_PER_TASK):
-        yield start, min(start + OBJECTS_PER_TASK, total)
+def ranges(total: int, gpus: int = 0) -> Iterator[tuple[int, int]]:
+    """Cut objects into tasks: first, and the one after the last, of each."""
+    step = OBJECTS_PER_GPU_TASK if gpus else OBJECTS_PER_TASK
+    for start in range(0, total, step):
+        yield start, min(start + step, total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +157,15 @@ class Scorer:
         """Give scores (n, n_taxa) of the objects, and their embedding where it is kept.
 
         An object without a vignette has no score: 0 for all taxa, and an embedding of NaN.
+        Nor has one that lies too far from all that the model learned, where that is asked for.
         """
         settings = self._settings
         device = device_of(settings.gpus, cluster.worker_number())
         model = load_once(settings.model, settings.batch_size, self._engine, device)
+        if settings.unknown_false_alarm is not None:
+            from seston.learn.unknown import half
+
+            model = model.wary(half(settings.unknown_false_alarm))
         found = list(model.look_at_all(_parts(objects, start, stop)))
         seen = _seen(open_group(objects), slice(start, stop))
         scores = _spread([part.scores for part in found], seen, 0)

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from seston.learn.evaluation import Evaluation
 
 PAGE, FACTS = "evaluation.html", "evaluation.json"
+SHOWN = 8
+"""Taxa that the text names; the page and the JSON name all."""
 
 
-def evaluate(model: Path, images: Path | None, out: Path | None) -> Evaluation:
+def evaluate(
+    model: Path, images: Path | None, out: Path | None, taxonomy: Path | None = None
+) -> Evaluation:
     """Evaluate a model, and write a page and a JSON file into a folder.
 
     Parameters
@@ -22,9 +26,12 @@ def evaluate(model: Path, images: Path | None, out: Path | None) -> Evaluation:
     model : Path
         Folder of a model.
     images : Path, optional
-        A labelled set; without it the held-out record of the model is measured.
+        A labelled set, see `seston.stages.learning_set.open_learning_set`; without it the
+        held-out record of the model is measured.
     out : Path, optional
         Replaced whole, or not at all; nothing is written without it.
+    taxonomy : Path, optional
+        Table that tells which taxa the labels of the images stand for.
 
     Raises
     ------
@@ -35,8 +42,10 @@ def evaluate(model: Path, images: Path | None, out: Path | None) -> Evaluation:
     """
     from seston.learn.evaluation import evaluate as measure
     from seston.report.evaluation import write_evaluation
+    from seston.stages.learning_set import open_learning_set
 
-    found = measure(model, images)
+    pictures = None if images is None else open_learning_set(images, taxonomy=taxonomy)
+    found = measure(model, pictures)
     if out is not None:
         with new_folder(out) as draft:
             (draft / FACTS).write_text(as_json(found), "utf-8")
@@ -61,7 +70,8 @@ def as_text(found: Evaluation) -> str:
     unusable = told["thresholds"]["unusable"]
     if unusable:
         target = told["thresholds"]["target"]
-        lines.append(f"Not usable for a precision of {target:g}: {', '.join(unusable)}")
+        few = ", ".join(unusable[:SHOWN]) + (", …" if len(unusable) > SHOWN else "")
+        lines.append(f"Not usable for a precision of {target:g}: {len(unusable)} taxa ({few})")
     lines += [
         f"No taxon of the model: {s.label} ({s.n}; {s.called_unknown:.0%} called unknown)"
         for s in found.strangers

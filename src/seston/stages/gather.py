@@ -65,7 +65,7 @@ def gather(campaign: Campaign, client: Client) -> None:
         taxa = _taxa(pieces)
         _refuse_other_features(pieces)
         scores = [piece.scores for piece in pieces if piece.scores]
-        naming = naming_of(campaign.config.classification, scores)
+        naming = naming_of(campaign.classification, scores)
         _refuse_other_embeddings(pieces)
         _create(draft, pieces, taxa)
         _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
@@ -264,6 +264,9 @@ def _taxa_of(
         scores = objects.read_column(group, "scores", rows)
         scored = scores.max(axis=1, initial=0) > 0
         predicted[scored], unnamed = naming.named(scores[scored])
+        if naming.unknown_above is not None:  # the model looked, and gave no scores: too far
+            seen = objects.read_column(group, "vignette_start", rows) >= 0
+            unnamed["unnamed_unknown"] += int((seen & ~scored).sum())
     return {"predicted_taxon": predicted, "validated_taxon": validated}, unnamed
 
 

@@ -82,11 +82,11 @@ def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming
         return Naming()
     from seston.learn import load_card, load_held_out
     from seston.learn.thresholds import by_precision
-    from seston.learn.unknown import limit
+    from seston.learn.unknown import half, limit
 
     card = load_card(settings.model)
     for path in scores:
-        _check_same_model(path, card.hash)
+        _check_same_model(path, card.hash, settings.unknown_false_alarm)
     chosen_on = load_held_out(settings.model, card).validation
     naming = Naming()
     if settings.target_precision is not None:
@@ -96,7 +96,7 @@ def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming
         told = {"target_precision": settings.target_precision, "taxa_without_threshold": lost}
         naming = Naming(found.threshold, None, told)
     if settings.unknown_false_alarm is not None:
-        above = limit(chosen_on.scores, settings.unknown_false_alarm)
+        above = limit(chosen_on.scores, half(settings.unknown_false_alarm))
         told = naming.told | {"unknown_false_alarm": settings.unknown_false_alarm}
         naming = Naming(naming.threshold, above, told)
     return naming
@@ -110,10 +110,17 @@ def _warn(lost: Sequence[str], target: float, n_taxa: int) -> None:
         )  # fmt: skip
 
 
-def _check_same_model(scores: Path, model_hash: str) -> None:
-    if open_group(scores).attrs.get("model_hash") != model_hash:
+def _check_same_model(scores: Path, model_hash: str, false_alarm: float | None) -> None:
+    attributes = open_group(scores).attrs
+    if attributes.get("model_hash") != model_hash:
         raise StoreError(
             "was not made by the model that `classification.model` names now",
             where=scores,
             cure="Run classify again: thresholds are those of one model.",
+        )
+    if attributes.get("unknown_false_alarm") != false_alarm:
+        raise StoreError(
+            "was made with another `classification.unknown_false_alarm`",
+            where=scores,
+            cure="Run classify again.",
         )

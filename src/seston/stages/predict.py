@@ -25,7 +25,7 @@ from seston.atomic import new_file
 from seston.config import Classification
 from seston.errors import InputError
 from seston.progress import Progress, progress
-from seston.stages.classify import OBJECTS_PER_TASK, Scorer, choose, device_of, load_once
+from seston.stages.classify import Scorer, choose, device_of, load_once, ranges
 from seston.store import check_whole, open_group, read_column
 
 log = logging.getLogger(__name__)
@@ -142,8 +142,7 @@ def predict_objects(settings: Classification, source: Path, out: Path, client: C
     check_whole(source)
     total, done = len(read_column(group, "object_id")), 0
     scorer = Scorer(settings, choose_once(client, settings))
-    starts = range(0, total, OBJECTS_PER_TASK)
-    tasks = ((source, start, min(start + OBJECTS_PER_TASK, total)) for start in starts)
+    tasks = ((source, start, stop) for start, stop in ranges(total, settings.gpus))
     with (
         _table(out, settings, "object_id") as write,
         progress("predict", total, "objects") as shown,

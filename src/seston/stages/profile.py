@@ -74,7 +74,7 @@ def _profiles(campaign: Campaign, client: Client) -> xr.Dataset:
     tolerances = ecology.Tolerances(
         settings.cast_tolerance_s, campaign.config.ingest.position_tolerance_s
     )
-    adjusted, said = adjust(campaign, client, (pieces, bins), sums)
+    adjusted, said = adjust(campaign, client, pieces, bins, len(taxa))
     dataset = ecology.build_profiles(
         bins, table, sums, taxa, environments, names, tolerances, adjusted
     )

@@ -319,6 +319,7 @@ def _card(
         head={"kind": KIND, "likely": LIKELY, "least_score": threshold},
         training={
             "learning_set": frames.identity,
+            "learned_from": {"frames": -(-settings.steps // STEPS_PER_FRAME) + POOL - 1},
             "seed": settings.seed,
             "initial": load_semantic_card(settings.initial).hash if settings.initial else None,
             "steps": settings.steps,

@@ -1,0 +1,207 @@
+"""What the model named, and what it did not: sums over all objects, range by range."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import zarr
+from distributed import Client
+from numpy.typing import NDArray
+
+from seston import cluster
+from seston.ecology import Bins
+from seston.learn.quantify import turned
+from seston.progress import progress
+from seston.stages.cells import Cells
+from seston.stages.naming import Naming
+from seston.store import open_group, read_column
+from seston.store.arrays import ROWS_PER_SHARD
+from seston.store.objects import length
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+T = TypeVar("T")
+#: Slots, factors and scores of some objects.
+Looked = tuple[Int, Float, NDArray[np.float16]]
+
+_ROWS_AT_ONCE = 1 << 15
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """Sums over the objects that the model named, by slot of `Bins` and taxon of the model.
+
+    Parameters
+    ----------
+    first, second, of_frames : array (slot, taxon), float64
+        Of the objects' subsample factors, of their squares, and of the squares of their sums over
+        each frame.
+    """
+
+    first: Float
+    second: Float
+    of_frames: Float
+
+    def __add__(self, other: Named) -> Named:
+        return Named(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The objects of a campaign, and the bins that they lie in.
+
+    Parameters
+    ----------
+    objects : Path
+    pieces, bins
+        The campaign's water.
+    taxa : int
+        Those of the model.
+    naming : Naming
+        Which objects are unknown to the model. Its thresholds take a name from an object, but not
+        the object from the water: they have no part here.
+    """
+
+    objects: Path
+    pieces: Cells
+    bins: Bins
+    taxa: int
+    naming: Naming
+
+    def rows(self, start: int, stop: int) -> tuple[Int, Int, Int, Int, Float]:
+        """Give row, slot, frame, named taxon and factor of what the model named in a range."""
+        (row, slot, frame, factor), taxon, _ = self._all(start, stop)
+        own = taxon >= 0
+        row, slot, frame, taxon = (column[own] for column in (row, slot, frame, taxon))
+        return row, slot, frame, taxon, factor[own]
+
+    def others(self, start: int, stop: int) -> tuple[Int, Int, Float]:
+        """Give slot, taxon and factor of all other objects of a range; -1: no taxon."""
+        (_, slot, _, factor), taxon, other = self._all(start, stop)
+        own = taxon < 0
+        return slot[own], other[own], factor[own]
+
+    def _all(self, start: int, stop: int) -> tuple[tuple[Int, Int, Int, Float], Int, Int]:
+        group, rows = open_group(self.objects), slice(start, stop)
+        frame = read_column(group, "frame", rows).astype(np.int64)
+        cell = self.pieces.of_objects(frame, read_column(group, "top", rows))
+        factor = read_column(group, "frame_subsample_factor")[frame].astype(np.float64)
+        predicted, validated = (
+            read_column(group, f"{who}_taxon", rows).astype(np.int64)
+            for who in ("predicted", "validated")
+        )
+        taxon = np.where(validated >= 0, -1, self._by_model(group, rows, predicted))
+        other = np.where(validated >= 0, validated, predicted)
+        return (np.arange(start, stop), self.bins.slot[cell], frame, factor), taxon, other
+
+    def _by_model(self, group: zarr.Group, rows: slice, predicted: Int) -> Int:
+        """Taxon that the model gives each object; -1 where it gives none."""
+        if "source_label" not in group and not self.naming.told:
+            return predicted
+        scores = read_column(group, "scores", rows)[:, : self.taxa]
+        scored = scores.max(axis=1, initial=0) > 0
+        taxon = np.full(len(scores), -1, np.int64)
+        taxon[scored] = self.naming.named(scores[scored])[0]
+        return taxon
+
+    def scores(self, row: Int) -> Iterator[tuple[slice, Float]]:
+        """Give the scores of rows in their order, in parts."""
+        group = open_group(self.objects)
+        for start in range(0, len(row), _ROWS_AT_ONCE):
+            part = slice(start, min(start + _ROWS_AT_ONCE, len(row)))
+            span = slice(int(row[part][0]), int(row[part][-1]) + 1)
+            table = read_column(group, "scores", span)[row[part] - span.start, : self.taxa]
+            yield part, table.astype(np.float64)
+
+
+def stream(
+    client: Client, title: str, objects: Source, function: Callable[..., T], *settings: object
+) -> Iterator[T]:
+    """Call a function on all ranges of objects, in their order."""
+    total = length(open_group(objects.objects), "object_id")
+    ranges = [(s, min(s + ROWS_PER_SHARD, total)) for s in range(0, total, ROWS_PER_SHARD)]
+    tasks = ((objects, start, stop, *settings) for start, stop in ranges)
+    with progress(f"quantify: {title}", total, "objects") as shown:
+        for (start, stop), part in zip(
+            ranges, cluster.stream(client, function, tasks), strict=True
+        ):
+            shown.advance(stop - start, stop - start)
+            yield part
+
+
+def sum_named(
+    client: Client, title: str, objects: Source, function: Callable[..., Named], *settings: object
+) -> Named:
+    """Sum what a function gives for all ranges of objects."""
+    none = np.zeros((slots(objects.bins), objects.taxa))
+    parts = stream(client, title, objects, function, *settings)
+    return sum(parts, Named(none, none, none))
+
+
+def slots(bins: Bins) -> int:
+    """Give the number of pairs of profile and depth bin, that of unknown depth among them."""
+    return bins.shape[0] * (bins.shape[1] + 1)
+
+
+def named_range(objects: Source, start: int, stop: int) -> Named:
+    """Sum what the model named in the objects [start, stop)."""
+    _, slot, frame, taxon, factor = objects.rows(start, stop)
+    return _sums(objects, slot, frame, taxon, factor)
+
+
+def trusted_range(objects: Source, start: int, stop: int, least: Float) -> Named:
+    """Sum what the model named in a range with a score at or above the threshold of its taxon."""
+    row, slot, frame, taxon, factor = objects.rows(start, stop)
+    best = [scores.max(axis=1) for _, scores in objects.scores(row)]
+    kept = np.concatenate([np.empty(0), *best]) >= least[taxon]
+    return _sums(objects, slot[kept], frame[kept], taxon[kept], factor[kept])
+
+
+def _sums(objects: Source, slot: Int, frame: Int, taxon: Int, factor: Float) -> Named:
+    shape = (slots(objects.bins), objects.taxa)
+    flat = slot * objects.taxa + taxon
+    step = int(frame.max(initial=0)) + 1
+    keys, place = np.unique(flat * step + frame, return_inverse=True)
+    of_frames = np.bincount(place, factor, len(keys)) ** 2
+    size = shape[0] * shape[1]
+    sums = (
+        np.bincount(flat, factor, size),
+        np.bincount(flat, factor**2, size),
+        np.bincount(keys // step, of_frames, size),
+    )
+    return Named(*(np.asarray(values.reshape(shape), np.float64) for values in sums))
+
+
+def looked_range(objects: Source, start: int, stop: int, step: Int) -> dict[int, Looked]:
+    """Take slot, factor and scores of every so-manieth object of each profile in a range."""
+    row, slot, _, _, factor = objects.rows(start, stop)
+    profile = slot // (objects.bins.shape[1] + 1)
+    chosen = row % step[profile] == 0
+    row, slot, factor, profile = (column[chosen] for column in (row, slot, factor, profile))
+    parts = [part.astype(np.float16) for _, part in objects.scores(row)]
+    scores = np.concatenate([np.empty((0, objects.taxa), np.float16), *parts])
+    rows = {int(p): profile == p for p in np.unique(profile)}
+    return {p: (slot[own], factor[own], scores[own]) for p, own in rows.items()}
+
+
+def turned_range(objects: Source, start: int, stop: int, prior: Float, shares: Float) -> Float:
+    """Sum the scores of a range by slot, turned to the shares of each object's slot."""
+    row, slot, _, _, factor = objects.rows(start, stop)
+    out = np.zeros_like(shares)
+    for part, scores in objects.scores(row):
+        there = turned(scores, prior, shares[slot[part]])
+        np.add.at(out, slot[part], there * factor[part, None])
+    return out
+
+
+def others_range(objects: Source, start: int, stop: int, taxa: int) -> Float:
+    """Sum what the model did not name in a range: (2, slot, taxon), of factors and squares."""
+    slot, taxon, factor = objects.others(start, stop)
+    shape = (slots(objects.bins), taxa)
+    flat = slot * taxa + np.where(taxon < 0, taxa - 1, taxon)
+    sums = [np.bincount(flat, factor**power, shape[0] * taxa) for power in (1, 2)]
+    return np.asarray(sums, np.float64).reshape(2, *shape)
