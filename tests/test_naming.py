@@ -17,7 +17,7 @@ from seston.learn.held_out import HELD_OUT, HeldOut
 from seston.learn.splits import VALIDATION
 from seston.learn.thresholds import by_precision
 from seston.stages.gather import gather
-from seston.stages.naming import naming_of
+from seston.stages.naming import Naming, naming_of
 from seston.stages.profile import profile
 from seston.store import new_scores, open_group, read_column
 
@@ -144,3 +144,13 @@ def test_scores_of_another_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model" / HELD_OUT).unlink()
     with pytest.raises(ModelError, match="record of held-out"):
         naming_of(settings, [])
+
+
+def test_taxa_that_only_sources_name_do_not_make_scores_look_more_decided() -> None:
+    naming = Naming(unknown_above=0.9, n_taxa=3)
+    scores = np.array([[0.34, 0.33, 0.33], [0.9, 0.05, 0.05]], np.float16)
+    wide = np.pad(scores, ((0, 0), (0, 9)))
+    for table in (scores, wide):
+        taxon, unnamed = naming.named(table)
+        assert taxon.tolist() == [-1, 0]
+        assert unnamed["unnamed_unknown"] == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,15 @@ class Naming:
         Best scores below that of their taxon give no name.
     unknown_above : float, optional
         Objects whose scores are less decided than this are like nothing that the model knows.
+    n_taxa : int, optional
+        Taxa of the model, which are the first of a campaign's: sources may have named others.
     told : dict
         What the attributes of the datasets say of it.
     """
 
     threshold: NDArray[np.float64] | None = None
     unknown_above: float | None = None
+    n_taxa: int | None = None
     told: dict[str, Any] = field(default_factory=dict)
 
     def named(self, scores: NDArray[np.float16]) -> tuple[NDArray[np.int16], dict[str, int]]:
@@ -49,6 +52,7 @@ class Naming:
         unnamed : dict
             Their numbers by reason, as attributes of a dataset.
         """
+        scores = scores[:, : self.n_taxa]
         best = scores.argmax(axis=1)
         unknown, below = np.zeros(len(best), bool), np.zeros(len(best), bool)
         if self.unknown_above is not None:
@@ -88,17 +92,17 @@ def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming
     for path in scores:
         _check_same_model(path, card.hash, settings.unknown_false_alarm)
     chosen_on = load_held_out(settings.model, card).validation
-    naming = Naming()
+    naming = Naming(n_taxa=len(card.taxa))
     if settings.target_precision is not None:
         found = by_precision(chosen_on.scores, chosen_on.labels, settings.target_precision)
         lost = [taxon for taxon, usable in zip(card.taxa, found.usable, strict=True) if not usable]
         _warn(lost, settings.target_precision, len(card.taxa))
         told = {"target_precision": settings.target_precision, "taxa_without_threshold": lost}
-        naming = Naming(found.threshold, None, told)
+        naming = replace(naming, threshold=found.threshold, told=told)
     if settings.unknown_false_alarm is not None:
         above = limit(chosen_on.scores, half(settings.unknown_false_alarm))
         told = naming.told | {"unknown_false_alarm": settings.unknown_false_alarm}
-        naming = Naming(naming.threshold, above, told)
+        naming = replace(naming, unknown_above=above, told=told)
     return naming
 
 
