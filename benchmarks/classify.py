@@ -34,10 +34,11 @@ import zarr
 
 from seston import learn, store
 from seston.config import Classification, Training
-from seston.learn import backbones, engine_choice, engines, preprocess
-from seston.learn.decode import read_picture
-from seston.learn.extractor import place_of
+from seston.learn import preprocess
 from seston.learn.model import Model, in_doubt
+from seston.learn.networks import backbones, engine_choice, engines
+from seston.learn.networks.extractor import place_of
+from seston.learn.sets.decode import read_picture
 from seston.simulate import write_learning_set
 from seston.stages.classify import Scorer
 from seston.variables import OBJECTS

@@ -37,9 +37,8 @@ import numpy as np
 import pandas as pd
 
 from seston.ecology import bray_curtis, poisson_interval, series_errors
-from seston.learn import abundance
-from seston.learn.calibration import fit
-from seston.learn.quantify import (
+from seston.learn.counting import abundance
+from seston.learn.counting.quantify import (
     METHODS,
     ErrorRates,
     corrected_count,
@@ -47,7 +46,8 @@ from seston.learn.quantify import (
     saerens,
     turned,
 )
-from seston.learn.thresholds import by_precision
+from seston.learn.judging.calibration import fit
+from seston.learn.judging.thresholds import by_precision
 
 TAXA, TIMES, OBJECTS, HELD_OUT = 10, 104, 5000, 150
 #: The other classifier's scores are raised to this power.
@@ -177,7 +177,7 @@ def vignettes(folder: Path, cache: Path) -> Vignettes:
     """Train a model, if there is none, and read its record."""
     from seston import learn
     from seston.config import Training
-    from seston.learn.held_out import load_held_out
+    from seston.learn.judging.held_out import load_held_out
 
     model = cache / folder.name
     if not model.exists():

@@ -45,8 +45,8 @@ from seston import learn
 from seston.config import Segmentation, SemanticTraining, Training
 from seston.image import Objects, find_objects
 from seston.image.regions import find_regions
-from seston.learn import backbones
-from seston.learn.extractor import Extractor
+from seston.learn.networks import backbones
+from seston.learn.networks.extractor import Extractor
 from seston.learn.preprocess import SIZE_INPUTS
 from seston.learn.semantic import load_semantic, train_semantic
 from seston.simulate import KINDS, LABELS, TowSettings, match, write_learning_set

@@ -28,12 +28,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from seston.learn import LearningSet, device, read_learning_set
-from seston.learn.backbones import pretrained
+from seston.learn.judging.unknown import FALSE_ALARM, leave_classes_out, undecidedness
+from seston.learn.judging.unknown import Measure as Looking
 from seston.learn.model import Extractor
+from seston.learn.networks.backbones import pretrained
 from seston.learn.preprocess import pixel_sizes
-from seston.learn.splits import TEST, TRAIN, VALIDATION, split
-from seston.learn.unknown import FALSE_ALARM, leave_classes_out, undecidedness
-from seston.learn.unknown import Measure as Looking
+from seston.learn.sets.splits import TEST, TRAIN, VALIDATION, split
 from seston.simulate import write_learning_set
 
 SIDE, PENALTY, PRINCIPAL = 128, 0.03, 64

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import campaigns
 from seston.errors import ConfigError, InputError, SestonError, StoreError
-from seston.learn.learning_set import LearningSet
+from seston.learn.sets.learning_set import LearningSet
 from seston.stages.learning_set import open_learning_set
 from seston.store import open_group
 

@@ -11,11 +11,11 @@ import pytest
 import campaigns
 from seston.config import Classification
 from seston.errors import ModelError, StoreError
-from seston.learn import unknown
 from seston.learn.card import CARD, Card, load_card
-from seston.learn.held_out import HELD_OUT, HeldOut
-from seston.learn.splits import VALIDATION
-from seston.learn.thresholds import by_precision
+from seston.learn.judging import unknown
+from seston.learn.judging.held_out import HELD_OUT, HeldOut
+from seston.learn.judging.thresholds import by_precision
+from seston.learn.sets.splits import VALIDATION
 from seston.stages.gather import gather
 from seston.stages.naming import Naming, naming_of
 from seston.stages.profile import profile

@@ -23,7 +23,8 @@ from seston.cli import app
 from seston.cluster import connect, worker_number
 from seston.config import Classification
 from seston.errors import ConfigError, InputError, ModelError, StoreError
-from seston.learn import engines, load_model, train
+from seston.learn import load_model, train
+from seston.learn.networks import engines
 from seston.stages.classify import Scorer, classify, device_of
 from seston.stages.predict import Pictures, predict_objects, predict_pictures
 

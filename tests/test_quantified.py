@@ -19,7 +19,7 @@ from campaigns import one_worker
 from seston.campaign import Campaign, load_campaign
 from seston.errors import ModelError
 from seston.learn.card import CARD, Card
-from seston.learn.held_out import HELD_OUT, HeldOut
+from seston.learn.judging.held_out import HELD_OUT, HeldOut
 from seston.stages.gather import gather
 from seston.stages.profile import profile
 from seston.store import new_scores, open_group, read_column

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from seston.errors import ModelError
-from seston.learn import backbones, load_card, load_model
+from seston.learn import load_card, load_model
+from seston.learn.networks import backbones
 
 torch = pytest.importorskip("torch")
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seston.learn._torch import device, use_threads
     from seston.learn.card import Card, load_card
-    from seston.learn.engine_choice import choose_engine
-    from seston.learn.held_out import HeldOut, load_held_out
-    from seston.learn.learning_set import LearningSet
+    from seston.learn.judging.held_out import HeldOut, load_held_out
     from seston.learn.model import Model, load_model
-    from seston.learn.sources import read_learning_set
-    from seston.learn.training import train
+    from seston.learn.networks.engine_choice import choose_engine
+    from seston.learn.sets.learning_set import LearningSet
+    from seston.learn.sets.sources import read_learning_set
+    from seston.learn.training.train import train
 
 __all__ = [
     "Card",
@@ -35,16 +35,16 @@ __all__ = [
 
 _HOME = {
     "Card": "card",
-    "HeldOut": "held_out",
-    "LearningSet": "learning_set",
+    "HeldOut": "judging.held_out",
+    "LearningSet": "sets.learning_set",
     "Model": "model",
-    "choose_engine": "engine_choice",
+    "choose_engine": "networks.engine_choice",
     "device": "_torch",
     "load_card": "card",
-    "load_held_out": "held_out",
+    "load_held_out": "judging.held_out",
     "load_model": "model",
-    "read_learning_set": "sources",
-    "train": "training",
+    "read_learning_set": "sets.sources",
+    "train": "training.train",
     "use_threads": "_torch",
 }
 

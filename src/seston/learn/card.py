@@ -39,10 +39,10 @@ class Card:
         ``skipped`` files, ``contradictions``; ``taxonomy``: aphia_id, lineage, plankton and group
         of each taxon, where a table told them; ``epochs`` that were run, and the ``best_epoch``.
     metrics : dict
-        What `seston.learn.appraise.appraise` gives: numbers on the test part with their intervals,
+        What `seston.learn.judging.appraise` gives: numbers on the test part with their intervals,
         ``per_class`` precision, recall, f1, support; ``confusion``, ``thresholds`` and more.
     calibration : dict
-        What is done to the head's scores, see `seston.learn.calibration`; empty: nothing.
+        What is done to the head's scores, see `seston.learn.judging.calibration`; empty: nothing.
     versions : dict
         Libraries it was trained with.
     weights_sha256, held_out_sha256 : str

@@ -15,14 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from seston.ahead import ahead
 from seston.errors import ConfigError, InputError, ModelError
-from seston.learn import backbones, engines, preprocess
+from seston.learn import preprocess
 from seston.learn._torch import device as best_device
-from seston.learn.calibration import Calibration, calibrated
 from seston.learn.card import CURE, WEIGHTS, Card, load_card
-from seston.learn.extractor import BATCH_SIZE, Extractor, place_of
-from seston.learn.familiar import Familiar
 from seston.learn.heads import HEADS, Head
-from seston.learn.measured import Joined, measurer
+from seston.learn.judging.calibration import Calibration, calibrated
+from seston.learn.judging.familiar import Familiar
+from seston.learn.networks import backbones, engines
+from seston.learn.networks.extractor import BATCH_SIZE, Extractor, place_of
+from seston.learn.networks.measured import Joined, measurer
 
 if TYPE_CHECKING:
     import torch
@@ -216,7 +217,7 @@ def load_model(
     batch_size : int
         Vignettes at a time on a GPU (on a CPU not more than 32).
     engine : str
-        What computes: ``eager`` (exact, everywhere), another of `seston.learn.engines`, or
+        What computes: ``eager`` (exact, everywhere), another of `seston.learn.networks.engines`, or
         ``auto``: the fastest here, as it was measured the first time.
 
     Raises
@@ -284,7 +285,7 @@ def _backbone(card: Card, arrays: dict[str, Any], path: Path) -> backbones.Backb
 def _chosen(
     engine: str, backbone: backbones.Backbone, side: int, device: torch.device, batch_size: int
 ) -> str:
-    from seston.learn.engine_choice import choose
+    from seston.learn.networks.engine_choice import choose
 
     if engine != engines.AUTO:
         return engine

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seston import plot
-from seston.learn.evaluation import Evaluation
+from seston.learn.judging.evaluate import Evaluation
 from seston.report.figures import Picture, figure_of, picture
 from seston.report.page import template
 

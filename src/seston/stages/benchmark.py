@@ -10,10 +10,10 @@ from pathlib import Path
 from seston.atomic import new_file
 from seston.cluster import available_cores
 from seston.errors import ConfigError, SestonError
-from seston.learn.cells import path_of, read_cell, run_cell, trimmed
-from seston.learn.grid import Cell, Data, Grid, load_grid
-from seston.learn.leaderboard import as_markdown, found, leaderboard
-from seston.learn.learning_set import LearningSet
+from seston.learn.comparing.cells import path_of, read_cell, run_cell, trimmed
+from seston.learn.comparing.grid import Cell, Data, Grid, load_grid
+from seston.learn.comparing.leaderboard import as_markdown, found, leaderboard
+from seston.learn.sets.learning_set import LearningSet
 from seston.stages.learning_set import open_learning_set
 
 log = logging.getLogger(__name__)

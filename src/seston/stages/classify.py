@@ -130,7 +130,8 @@ class Engine:
 
 def choose(settings: Classification) -> Engine:
     """Choose the engine of all workers on one of them: it is their device, not the command's."""
-    from seston.learn import choose_engine, engines, use_threads
+    from seston.learn import choose_engine, use_threads
+    from seston.learn.networks import engines
 
     use_threads(1)
     device = device_of(settings.gpus, cluster.worker_number())
@@ -163,7 +164,7 @@ class Scorer:
         device = device_of(settings.gpus, cluster.worker_number())
         model = load_once(settings.model, settings.batch_size, self._engine, device)
         if settings.unknown_false_alarm is not None:
-            from seston.learn.unknown import half
+            from seston.learn.judging.unknown import half
 
             model = model.wary(half(settings.unknown_false_alarm))
         found = list(model.look_at_all(_parts(objects, start, stop)))

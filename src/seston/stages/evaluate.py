@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seston.store import new_folder
 
 if TYPE_CHECKING:
-    from seston.learn.evaluation import Evaluation
+    from seston.learn.judging.evaluate import Evaluation
 
 PAGE, FACTS = "evaluation.html", "evaluation.json"
 SHOWN = 8
@@ -36,11 +36,11 @@ def evaluate(
     Raises
     ------
     ModelError, InputError
-        See `seston.learn.evaluation.evaluate`.
+        See `seston.learn.judging.evaluate.evaluate`.
     SpaceError
         The disk is full.
     """
-    from seston.learn.evaluation import evaluate as measure
+    from seston.learn.judging.evaluate import evaluate as measure
     from seston.report.evaluation import write_evaluation
     from seston.stages.learning_set import open_learning_set
 

@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 
 from seston.errors import InputError, StoreError
 from seston.features import FEATURES
-from seston.learn.collect import collect
-from seston.learn.examples import (
+from seston.learn.preprocess import Polarity
+from seston.learn.sets.collect import collect
+from seston.learn.sets.examples import (
     NOT_VALIDATED,
     UNLABELLED,
     WITHOUT_PICTURE,
     Example,
     LeftOut,
 )
-from seston.learn.learning_set import LearningSet
-from seston.learn.preprocess import Polarity
-from seston.learn.sources import read_learning_set
-from seston.learn.tables import is_table
+from seston.learn.sets.learning_set import LearningSet
+from seston.learn.sets.sources import read_learning_set
+from seston.learn.sets.tables import is_table
 from seston.readers.ecotaxa_labels import is_ecotaxa, read_sorted
 from seston.store import check_whole, open_group, read_column, read_vignettes
 from seston.store.arrays import ROWS_PER_CHUNK
@@ -52,9 +52,9 @@ def open_learning_set(
     Parameters
     ----------
     path : Path
-        A folder with a folder of pictures for each class (`seston.learn.folders`); a CSV or TSV
-        of pictures (`seston.learn.tables`); a bundle of EcoTaxa, folder or zip; or the results of
-        a campaign: its folder, or ``objects.zarr`` in it, whose validated objects count.
+        A folder with a folder of pictures for each class (`seston.learn.sets.folders`); a CSV or
+        TSV of pictures (`seston.learn.sets.tables`); a bundle of EcoTaxa, folder or zip; or the
+        results of a campaign: its folder, or ``objects.zarr`` in it, whose validated objects count.
     taxonomy : Path or Taxonomy, optional
         Table of taxa, see `seston.taxonomy.read_taxonomy`; without it each label is a taxon.
     polarity : {"auto", "dark", "bright"}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seston import cluster
 from seston.ecology import Bins
-from seston.learn.quantify import turned
+from seston.learn.counting.quantify import turned
 from seston.progress import progress
 from seston.stages.cells import Cells
 from seston.stages.naming import Naming

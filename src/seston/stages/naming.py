@@ -56,7 +56,7 @@ class Naming:
         best = scores.argmax(axis=1)
         unknown, below = np.zeros(len(best), bool), np.zeros(len(best), bool)
         if self.unknown_above is not None:
-            from seston.learn.unknown import unknown as is_unknown
+            from seston.learn.judging.unknown import unknown as is_unknown
 
             unknown = is_unknown(scores, self.unknown_above)
         if self.threshold is not None:
@@ -85,8 +85,8 @@ def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming
     if settings is None or (settings.target_precision or settings.unknown_false_alarm) is None:
         return Naming()
     from seston.learn import load_card, load_held_out
-    from seston.learn.thresholds import by_precision
-    from seston.learn.unknown import half, limit
+    from seston.learn.judging.thresholds import by_precision
+    from seston.learn.judging.unknown import half, limit
 
     card = load_card(settings.model)
     for path in scores:

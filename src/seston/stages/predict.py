@@ -182,7 +182,7 @@ class _PictureScorer:
     def _parts(
         self, names: Sequence[str], readable: list[str]
     ) -> Iterator[tuple[list[NDArray[np.uint8]], Any]]:
-        from seston.learn.decode import read_picture
+        from seston.learn.sets.decode import read_picture
 
         for few in _batches(names, _PICTURES_AT_ONCE):
             pictures = [self._seen(read_picture(self._folder / name)) for name in few]
@@ -209,7 +209,7 @@ def _listed(source: Path) -> tuple[Path, Iterator[str]]:
 
 
 def _pictures_below(folder: Path) -> Iterator[str]:
-    from seston.learn.decode import PICTURES
+    from seston.learn.sets.decode import PICTURES
 
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(f for f in folders if not f.startswith("."))

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from seston.campaign import Campaign
 from seston.ecology import Adjusted, Bins, largest_factor, subsampled_interval
-from seston.learn import abundance, quantify
-from seston.learn.abundance import Estimate
 from seston.learn.card import Card, load_card
-from seston.learn.held_out import HELD_OUT, HeldOut, load_held_out
-from seston.learn.thresholds import TARGET_PRECISION, by_precision, measure
+from seston.learn.counting import abundance, quantify
+from seston.learn.counting.abundance import Estimate
+from seston.learn.judging.held_out import HELD_OUT, HeldOut, load_held_out
+from seston.learn.judging.thresholds import TARGET_PRECISION, by_precision, measure
 from seston.stages import named as passes
 from seston.stages.cells import Cells
 from seston.stages.named import Looked, Named, Source

@@ -116,7 +116,7 @@ def draw_curves(model: Path) -> None:
     import pandas as pd
 
     from seston import plot
-    from seston.learn.training import CURVES
+    from seston.learn.training.train import CURVES
 
     table = model / CURVES
     if not table.exists():

@@ -54,7 +54,7 @@ class DenseHead:
     @classmethod
     def fit(cls, lesson: Lesson) -> Self:
         """Train the layers; epochs end when the validation rows gain no more."""
-        from seston.learn import loop
+        from seston.learn.training import loop
 
         mean, scale = lesson.spread(weighted=False)  # dropout of a heavy feature is noise
         first = cls._untrained(mean, scale, lesson)

@@ -1,0 +1,1 @@
+"""Comparing: a grid of networks and heads on learning sets."""

@@ -1,0 +1,1 @@
+"""Counting: numbers of organisms that survive the errors of the classifier."""

@@ -1,0 +1,92 @@
+"""What a model said of the vignettes that it did not learn from: kept beside its weights.
+
+All that is told of a model's errors (calibration, thresholds, metrics, adjusted counts) is
+computed from this record, and can be computed again without the pictures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seston.errors import ModelError
+from seston.learn.card import CURE, Card
+from seston.learn.sets.splits import TEST, VALIDATION
+
+HELD_OUT = "held_out.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Scores and truth of vignettes that were held out.
+
+    Parameters
+    ----------
+    scores : array (n, n_taxa), float32
+        What the model gives, each row adds up to 1.
+    labels : array (n,), int64
+        True taxon, counted from 0.
+    groups : array (n,), int64
+        Sample or frame that each comes from; rows of one group are not independent. Where no
+        group is known each row is its own.
+    parts : array (n,), uint8
+        `VALIDATION` (1): settings of the model were chosen with it; `TEST` (2): nothing was.
+    """
+
+    scores: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    parts: NDArray[np.uint8]
+
+    @property
+    def validation(self) -> Self:
+        """The rows of the validation part."""
+        return self.rows(self.parts == VALIDATION)
+
+    @property
+    def test(self) -> Self:
+        """The rows of the test part."""
+        return self.rows(self.parts == TEST)
+
+    def rows(self, chosen: NDArray[np.bool_]) -> Self:
+        """Give some rows."""
+        return type(self)(*(getattr(self, f.name)[chosen] for f in fields(self)))
+
+    def content(self) -> bytes:
+        """Give the record as the bytes of a safetensors file."""
+        import safetensors.numpy
+
+        arrays = {f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
+        content: bytes = safetensors.numpy.save(arrays)
+        return content
+
+
+def load_held_out(model: Path, card: Card) -> HeldOut:
+    """Read the record of a model.
+
+    Raises
+    ------
+    ModelError
+        It is missing, damaged, or not the one of the card.
+    """
+    import safetensors
+    import safetensors.numpy
+
+    path = Path(model) / HELD_OUT
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        what = f"the record of held-out vignettes cannot be read: {error.strerror}"
+        raise ModelError(what, where=path, cure=CURE) from None
+    if hashlib.sha256(content).hexdigest() != card.held_out_sha256:
+        raise ModelError("is not the record of the card", where=path, cure=CURE)
+    try:
+        arrays = safetensors.numpy.load(content)
+        return HeldOut(**{f.name: arrays[f.name] for f in fields(HeldOut)})
+    except (safetensors.SafetensorError, KeyError):
+        raise ModelError("the record is damaged", where=path, cure=CURE) from None

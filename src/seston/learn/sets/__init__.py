@@ -1,0 +1,1 @@
+"""Learning sets: sorted vignettes from whatever source, and how they are parted."""

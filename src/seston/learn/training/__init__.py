@@ -1,0 +1,1 @@
+"""Training: heads are fitted, networks tuned, and all that is known of it written down."""

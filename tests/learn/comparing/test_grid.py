@@ -1,0 +1,139 @@
+"""How deep is enough: the grid, its cells and its tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawings import write_learning_set
+
+from seston.errors import ConfigError, StoreError
+from seston.learn.comparing.grid import Data, load_grid
+
+SMALL = """
+data: {drawings: {}}
+networks: [{backbone: tf_efficientnet_lite0, weights: package, image_size: 64}]
+heads: [linear, prototypes]
+measured_heads: [forest]
+seeds: [0, 1]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("grid")
+    (folder / "grid.yaml").write_text(SMALL)
+    write_learning_set(folder / "drawings", per_class=16)
+    return folder
+
+
+def small(folder: Path):
+    return load_grid(str(folder / "grid.yaml"), {"drawings": folder / "drawings"})
+
+
+@pytest.mark.parametrize("name", ["quick", "full"])
+def test_the_grids_that_come_along_have_three_seeds_and_every_head(name: str) -> None:
+    places = {data: Path("somewhere") for data in ("isiis", "zooscan", "uvp6")}
+    cells = list(load_grid(name, places).cells())
+    assert {cell.seed for cell in cells} == {0, 1, 2}
+    assert {cell.data for cell in cells} == set(places)
+    assert {"dense50", "dense600", "dense1792", "pca_forest", "boosting"} <= {c.head for c in cells}
+    assert any(cell.epochs for cell in cells)
+    assert len({cell.name for cell in cells}) == len(cells)
+
+
+def test_only_data_sets_with_a_place_are_run_once_one_is_given() -> None:
+    assert set(load_grid("quick", {"uvp6": Path("here")}).data) == {"uvp6"}
+    own = load_grid("quick", {"net": Path("here")})
+    assert own.data == {"net": Data(path=Path("here"))}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("data: {a: {}}", "has no path"),
+        ("data: {a: {path: x}}\nhats: 1", "hats"),
+        ("data: {a: {path: x}}\nheads: [tall]", "heads"),
+        ("data: [", "not YAML"),
+        ("seeds: [1]", "data"),
+    ],
+)
+def test_a_wrong_grid_is_told_in_one_line(tmp_path: Path, text: str, what: str) -> None:
+    (tmp_path / "grid.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=what):
+        load_grid(str(tmp_path / "grid.yaml"), {})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_grid(str(tmp_path / "nothing.yaml"), {})
+
+
+def test_at_most_so_many_of_a_class_the_same_each_time(folder: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.learn.comparing.cells import trimmed
+    from seston.learn.sets.sources import read_learning_set
+
+    pictures = read_learning_set(folder / "drawings")
+    few = trimmed(pictures, Data(at_most=5))
+    assert np.bincount(few.labels).tolist() == [5, 5, 5]
+    assert few.digests == trimmed(pictures, Data(at_most=5)).digests
+    assert set(few.digests) < set(pictures.digests)
+    assert few.sha256 != pictures.sha256
+    assert trimmed(pictures, Data()) is pictures
+
+
+def test_a_grid_goes_on_where_it_stood_and_writes_its_tables(folder: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.stages.benchmark import benchmark
+
+    grid, out = small(folder), folder / "out"
+    first, *others = grid.cells()
+    benchmark(grid, out, [first])
+    was = (out / "cells" / f"{first.name}.json").stat().st_mtime_ns
+    benchmark(grid, out, grid.cells())
+    assert (out / "cells" / f"{first.name}.json").stat().st_mtime_ns == was
+    assert len(list((out / "cells").iterdir())) == 1 + len(others) == 6
+    board = pd.read_csv(out / "table.csv").set_index("model")
+    assert board["seeds"].tolist() == [2, 2, 2]
+    deep = board.loc["tf_efficientnet_lite0@64 + logistic regression"]
+    assert deep["accuracy"] > 0.8
+    assert 3e6 < deep["parameters"] < 6e6
+    text = (out / "table.md").read_text()
+    assert "| model | size, M | accuracy | average precision | average recall |" in text
+
+
+def test_published_rows_stand_beside_those_of_the_same_instrument() -> None:
+    pytest.importorskip("torch")
+    from seston.learn.comparing.leaderboard import published
+
+    rows = published("zooscan").set_index("model")
+    assert rows.loc["effnetv2s", "accuracy"] == pytest.approx(0.898)
+    assert rows.loc["native_rf", "balanced_accuracy"] == pytest.approx(0.237)
+    assert len(published("drawings")) == 0
+
+
+def test_a_damaged_cell_is_told(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.learn.comparing.cells import path_of, read_cell
+
+    grid = small(folder)
+    cell, other, *_ = grid.cells()
+    path = path_of(tmp_path, cell)
+    path.parent.mkdir()
+    assert read_cell(tmp_path, cell) is None
+    for text in ("{", "[]", json.dumps({"cell": {"data": other.data}})):
+        path.write_text(text)
+        with pytest.raises(StoreError, match="is not what this cell wrote"):
+            read_cell(tmp_path, cell)
+
+
+def test_cells_that_share_features_wait_for_the_one_that_makes_them(folder: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.stages.benchmark import cell_files
+
+    before = cell_files(small(folder), Path("out"))
+    assert len(before) == 6
+    leaders = {file for file, needs in before.items() if not needs}
+    assert len(leaders) == 2  # one for the measured features, one for the network
+    assert all(set(needs) <= leaders for needs in before.values())

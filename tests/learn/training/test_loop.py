@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seston.errors import ModelError
+
+torch = pytest.importorskip("torch")
+
+from seston.learn.training import loop  # noqa: E402
+from seston.learn.training.checkpoint import Checkpoint  # noqa: E402
+
+
+def task(n: int = 60, validation: int = 20) -> tuple[loop.Rows, loop.Task]:
+    rng = np.random.default_rng(0)
+    labels = np.arange(n + validation) % 3
+    table = (np.eye(3)[labels] * 2 + rng.normal(size=(len(labels), 3))).astype(np.float32)
+    rows = np.arange(len(labels))
+    return loop.Rows(table), loop.Task(labels, rows[:n], rows[n:], np.ones(3))
+
+
+def pupil() -> torch.nn.Module:
+    torch.manual_seed(0)
+    layers = (torch.nn.Linear(3, 16), torch.nn.ReLU(), torch.nn.Dropout(0.3))
+    return torch.nn.Sequential(*layers, torch.nn.Linear(16, 3))
+
+
+def weights(module: torch.nn.Module) -> list[np.ndarray]:
+    return [p.detach().numpy().copy() for p in module.parameters()]
+
+
+def test_it_learns_and_keeps_the_best_epoch() -> None:
+    material, what = task()
+    net = pupil()
+    history = loop.run(net, material, what, loop.Settings(40, 5, 8, 1e-2))
+    losses = [epoch.validation_loss for epoch in history]
+    assert history[-1].validation_accuracy > 0.6
+    with torch.inference_mode():
+        logits = net(torch.from_numpy(material.table[what.validation]))
+        truth = torch.from_numpy(what.labels[what.validation])
+        assert float(torch.nn.functional.cross_entropy(logits, truth)) == pytest.approx(
+            min(losses), abs=1e-5
+        )
+
+
+def test_it_ends_when_the_validation_rows_gain_no_more() -> None:
+    material, what = task()
+    history = loop.run(pupil(), material, what, loop.Settings(500, 4, 8, 0.1, 0.0))
+    best = int(np.argmin([epoch.validation_loss for epoch in history]))
+    assert len(history) == best + 1 + 5
+    assert len(history) < 500
+
+
+def test_without_validation_rows_all_epochs_are_run_and_the_last_is_kept() -> None:
+    material, what = task(validation=0)
+    history = loop.run(pupil(), material, what, loop.Settings(7, 1, 8))
+    assert len(history) == 1 + 7
+    assert np.isnan(history[-1].validation_loss)
+
+
+def test_the_callers_random_numbers_are_left_alone() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    material, what = task()
+    net = pupil_without_seed()
+    state = torch.random.get_rng_state()
+    loop.run(net, material, what, loop.Settings(1, 1, 8))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert expected.shape == (3,)
+
+
+def pupil_without_seed() -> torch.nn.Module:
+    return torch.nn.Linear(3, 3)
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_taken_up_in_the_middle_of_an_epoch_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    material, what = task()
+    whole = pupil()
+    settings = loop.Settings(6, 5, 8, 1e-2)
+    expected = loop.run(whole, material, what, settings)
+
+    class Fragile(loop.Rows):
+        left = 21
+
+        def to_device(self, loaded, seed):
+            if seed is not None:
+                Fragile.left -= 1
+                if Fragile.left < 0:
+                    raise KilledError
+            return super().to_device(loaded, seed)
+
+    path = tmp_path / "c.safetensors"
+    with pytest.raises(KilledError):
+        loop.run(pupil(), Fragile(material.table), what, settings,
+                 checkpoint=Checkpoint(path, "a", seconds_between=0))  # fmt: skip
+    net = pupil()
+    found = loop.run(net, material, what, settings, checkpoint=Checkpoint(path, "a"))
+    for ours, theirs in zip(weights(net), weights(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    timeless = [(e.loss, e.validation_loss, e.learning_rate) for e in found[1:]]
+    assert timeless == [(e.loss, e.validation_loss, e.learning_rate) for e in expected[1:]]
+
+
+@pytest.mark.parametrize("damage", ["cut", "pickle", "another"])
+def test_a_checkpoint_that_is_damaged_or_of_another_training_is_not_taken_up(
+    tmp_path: Path, damage: str, caplog
+) -> None:
+    path = tmp_path / "c.safetensors"
+    Checkpoint(path, "theirs" if damage == "another" else "ours").write(
+        {"net.x": torch.zeros(3)}, {"step": 3}
+    )
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-5])
+    if damage == "pickle":
+        path.write_bytes(b"\x80\x04cos\nsystem\n")
+    assert Checkpoint(path, "ours").read() is None
+    assert "anew" in caplog.text
+
+
+def test_nothing_kept_nothing_read(tmp_path: Path) -> None:
+    assert Checkpoint(tmp_path / "none", "x").read() is None
+
+
+def test_a_loss_that_is_no_number_is_told() -> None:
+    material, what = task()
+    broken = loop.Rows(np.full_like(material.table, np.nan))
+    with pytest.raises(ModelError, match="came apart"):
+        loop.run(pupil(), broken, what, loop.Settings(1, 1, 8))
+
+
+def test_what_was_better_before_is_kept() -> None:
+    material, what = task()
+    net = pupil()
+    loop.run(net, material, what, loop.Settings(60, 60, 8, 1e-2))
+    learned = weights(net)
+    history = loop.run(net, material, what, loop.Settings(2, 5, 8, 50.0))
+    assert history[1].validation_loss > history[0].validation_loss
+    for now, before in zip(weights(net), learned, strict=True):
+        np.testing.assert_array_equal(now, before)
+
+
+def test_normalisations_keep_their_statistics() -> None:
+    material, what = task()
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
+    before = weights(net)
+    loop.run(net, material, what, loop.Settings(3, 5, 8, 1e-2))
+    assert torch.equal(net[1].running_mean, torch.zeros(4))
+    assert any((now != old).any() for now, old in zip(weights(net), before, strict=True))
