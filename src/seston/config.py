@@ -207,7 +207,7 @@ class Training(Strict):
         description="s of the weight (n_max / n)^s of a taxon with n pictures; 0: all count alike",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="of products in the training; auto: bfloat16 where processors have it"
+        "auto", description="of products in the training; auto: bfloat16 on a GPU that has it"
     )
     tensorboard: Path | None = Field(
         None, description="folder for TensorBoard's log of the training, if wanted"

@@ -153,3 +153,13 @@ def test_normalisations_keep_their_statistics() -> None:
     loop.run(net, material, what, loop.Settings(3, 5, 8, 1e-2))
     assert torch.equal(net[1].running_mean, torch.zeros(4))
     assert any((now != old).any() for now, old in zip(weights(net), before, strict=True))
+
+
+def test_a_step_in_parts_is_the_step_of_the_whole_batch() -> None:
+    material, what = task()
+    whole, parts = pupil_without_seed(), pupil_without_seed()
+    parts.load_state_dict(whole.state_dict())
+    loop.run(whole, material, what, loop.Settings(3, 5, 20, 1e-2))
+    loop.run(parts, material, what, loop.Settings(3, 5, 20, 1e-2, rows_at_a_time=7))
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

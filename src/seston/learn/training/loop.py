@@ -89,6 +89,10 @@ class Settings:
     patience : int
         Epochs without a lower validation loss, after which it ends.
     batch_size : int
+        Rows of one step of Adam.
+    rows_at_a_time : int
+        Rows that go through the network together; the gradients of a step are summed. Nothing
+        but rounding hangs on it: normalisations keep their statistics.
     learning_rate, decay : float
         Adam's rate after so many epochs is ``learning_rate / (1 + decay * epochs)``.
     warm_up : int
@@ -107,6 +111,7 @@ class Settings:
     warm_up: int = 1
     bfloat16: bool = False
     seed: int = 0
+    rows_at_a_time: int = 1 << 30
 
     def rate(self, epochs: float) -> float:
         """Give the learning rate after so many epochs.
@@ -282,11 +287,15 @@ class _Training:
         rate = self._settings.rate(self._state.step / self._steps)
         for group in self._adam.param_groups:
             group["lr"] = rate * min(1.0, (self._state.step + 1) / self._settings.warm_up)
-        total = self._loss(rows, self._logits(loaded, seed)).sum()
         self._adam.zero_grad(set_to_none=True)
-        (total / len(rows)).backward()  # type: ignore[no-untyped-call]
+        value = 0.0
+        for start in range(0, len(rows), self._settings.rows_at_a_time):
+            part = slice(start, start + self._settings.rows_at_a_time)
+            logits = self._logits(tuple(a[part] for a in loaded), seed + start)
+            total = self._loss(rows[part], logits).sum()
+            (total / len(rows)).backward()  # type: ignore[no-untyped-call]
+            value += float(total.detach())
         self._adam.step()
-        value = float(total.detach())
         if not np.isfinite(value):
             raise ModelError(
                 "the training came apart: its loss is no number any more",
