@@ -105,7 +105,7 @@ def test_bright_pictures_with_a_scale_bar_are_seen_as_dark_ones_without(
         bar = np.full((7, dark.shape[1]), 9, np.uint8)
         (tmp_path / "bright").mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / f"bright/{path.name[1:]}"), np.vstack((255 - dark, bar)))
-    how = Pictures(bright=True, crop_bottom=7)
+    how = Pictures(crop_bottom=7)  # that objects are bright is seen
     predict_pictures(chosen(model), tmp_path / "bright", tmp_path / "bright.csv", client, how)
     predict_pictures(chosen(model), pictures / "haul 0", tmp_path / "dark.csv", client, Pictures())
     bright, dark = (

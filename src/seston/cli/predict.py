@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,14 @@ import typer
 
 from seston.cli.app import app
 from seston.cli.options import LEARNING, Cores, Memory, Scheduler
+
+
+class Polarity(StrEnum):
+    """How objects are beside their background."""
+
+    auto = "auto"
+    dark = "dark"
+    bright = "bright"
 
 
 @app.command(rich_help_panel=LEARNING)
@@ -26,12 +35,17 @@ def predict(
         tuple[float, float] | None,
         typer.Option(help="Height and width of a pixel of the pictures.", show_default=False),
     ] = None,
-    bright: Annotated[
-        bool, typer.Option("--bright", help="Objects are brighter than their background.")
-    ] = False,
+    polarity: Annotated[
+        Polarity, typer.Option(help="Objects are dark or bright; auto: as most borders have it.")
+    ] = Polarity.auto,
     crop_bottom: Annotated[
-        int, typer.Option(min=0, help="Lines of a scale bar at the bottom of each picture.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Lines of a scale bar at the bottom of each picture; EcoTaxa's if absent.",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="What computes, see docs/engines.md; auto: the fastest here.")
     ] = "auto",
@@ -50,7 +64,8 @@ def predict(
     if (images is None) == (objects is None):
         raise ConfigError("give either --images or --objects")
     settings = checked(Classification, model=model, engine=engine, gpus=gpus, batch_size=batch_size)
-    how = stage.Pictures(pixel_size_mm, bright, crop_bottom)
+    footer = "auto" if crop_bottom is None else crop_bottom
+    how = stage.Pictures(pixel_size_mm, polarity.value, footer)
     with connect(gpus or cores, memory, scheduler) as client:
         if images is not None:
             done = stage.predict_pictures(settings, images, out, client, how)

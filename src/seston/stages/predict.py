@@ -11,10 +11,10 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from distributed import Client
@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 PICTURES_PER_TASK: Final = 512
 _PICTURES_AT_ONCE: Final = 128
+_LOOKED_AT_FIRST: Final = 4096
 _DIGITS: Final = "%.5g"
 
 
@@ -44,15 +45,17 @@ class Pictures:
     Parameters
     ----------
     pixel_size_mm : (height, width) of a pixel, mm, optional
-    bright : bool
-        Objects are brighter than the background: levels are turned.
-    crop_bottom : int
-        Lines that are no picture, such as a scale bar.
+    polarity : {"auto", "dark", "bright"}
+        Of the objects; ``auto``: as the borders of the majority have it, as in a learning set.
+        Levels of bright ones are turned.
+    crop_bottom : int or "auto"
+        Lines that are no picture, such as a scale bar; ``auto``: EcoTaxa's footer, where there is
+        one.
     """
 
     pixel_size_mm: tuple[float, float] | None = None
-    bright: bool = False
-    crop_bottom: int = 0
+    polarity: Literal["auto", "dark", "bright"] = "auto"
+    crop_bottom: int | Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def predict_pictures(
         The model is missing, damaged, or does not fit.
     """
     folder, names = _listed(source)
+    names, how = _with_polarity(folder, names, how)
     scorer = _PictureScorer(settings, choose_once(client, settings), folder, how)
     unreadable: list[str] = []
     written = 0
@@ -192,13 +196,32 @@ class _PictureScorer:
     def _seen(self, picture: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         if picture is None:
             return None
-        picture = picture[: max(0, len(picture) - self._how.crop_bottom)]
+        from seston.learn.preprocess import footer_lines
+
+        lines = self._how.crop_bottom
+        footer = footer_lines(picture) if lines == "auto" else lines
+        picture = picture[: max(0, len(picture) - footer)]
         if not picture.size:
             return None
-        return 255 - picture if self._how.bright else picture
+        return 255 - picture if self._how.polarity == "bright" else picture
 
 
 # ------------------------------------------------------------------------------------ sources
+def _with_polarity(
+    folder: Path, names: Iterator[str], how: Pictures
+) -> tuple[Iterator[str], Pictures]:
+    """Settle how the objects are, by the first pictures where nobody tells it."""
+    if how.polarity != "auto":
+        return names, how
+    from seston.learn.sets.sources import polarity_of
+
+    first = list(islice(names, _LOOKED_AT_FIRST))
+    polarity = polarity_of([folder / name for name in first])
+    if polarity == "bright":
+        log.info("the objects are brighter than their background: levels are turned")
+    return chain(first, names), replace(how, polarity=polarity)
+
+
 def _listed(source: Path) -> tuple[Path, Iterator[str]]:
     """Folder, and names of pictures relative to it, one by one."""
     if source.is_dir():
