@@ -64,8 +64,9 @@ def predict(
     if (images is None) == (objects is None):
         raise ConfigError("give either --images or --objects")
     settings = checked(Classification, model=model, engine=engine, gpus=gpus, batch_size=batch_size)
-    footer = "auto" if crop_bottom is None else crop_bottom
-    how = stage.Pictures(pixel_size_mm, polarity.value, footer)
+    how = stage.Pictures(
+        pixel_size_mm, polarity.value, "auto" if crop_bottom is None else crop_bottom
+    )
     with connect(gpus or cores, memory, scheduler) as client:
         if images is not None:
             done = stage.predict_pictures(settings, images, out, client, how)
