@@ -107,7 +107,7 @@ def test_shards_of_different_sets_are_not_gathered(tmp_path: Path):
         path = tmp_path / f"{name}.zarr"
         with new_objects(path, names_of(sets)) as (_, writer):
             writer.close({}, {})
-        pieces.append(gather.Piece(path, None, 0, 0, 0, False, ()))
+        pieces.append(gather.Piece(path, None, 0, 0, 0, False, (), 0, ""))
     gather._refuse_other_features(pieces[:2])
     with pytest.raises(StoreError, match=r"c\.zarr.* has 111 features, not the 56 of .*a\.zarr"):
         gather._refuse_other_features(pieces)
