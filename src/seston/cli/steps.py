@@ -57,11 +57,11 @@ def classify(
     from seston.campaign import load_campaign
     from seston.cluster import connect
     from seston.stages.classify import classify as run
-    from seston.stages.classify import settings_of
 
     loaded = load_campaign(config, campaign)
     chosen = loaded.shard(shard)
-    with connect(settings_of(loaded).gpus or cores, memory, scheduler) as client:
+    gpus = loaded.classification.gpus if loaded.classification else 0
+    with connect(gpus or cores, memory, scheduler) as client:
         run(loaded, chosen, client)
 
 
