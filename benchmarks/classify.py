@@ -257,7 +257,9 @@ def _materials(options: argparse.Namespace, folder: Path) -> tuple[Path, list[np
     if model is None:
         model = folder / "model"
         weights = _weights(options.backbone, folder)
-        settings = Training(backbone=options.backbone, image_size=options.side, weights=weights)
+        settings = Training(
+            backbone=options.backbone, image_size=options.side, weights=weights, fine_tune=False
+        )
         learn.train(pictures, model, settings)
     return model, vignettes_of(pictures, 512 if options.quick else 4096)
 
