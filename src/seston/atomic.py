@@ -19,6 +19,8 @@ from seston.errors import SpaceError, StoreError
 
 log = logging.getLogger(__name__)
 
+_PAUSES_S = (0.1, 0.5, 2.0)
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PROBE_BYTES = 1 << 20
 _SECONDS_BETWEEN_TRIES = 0.1
@@ -106,8 +108,24 @@ def _draft_beside(path: Path) -> Iterator[Path]:
     draft = _draft(path)
     try:
         yield draft
-    finally:
+    except BaseException:
+        _remove_for_good(draft)
+        raise
+    else:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _remove_for_good(draft: Path) -> None:
+    """Remove a draft that failed, also where threads of a library still write into it.
+
+    Zarr writes arrays side by side: the first that fails is told at once, while the others are
+    being written, and one of these makes its folder anew.
+    """
+    for pause in _PAUSES_S:
+        shutil.rmtree(draft, ignore_errors=True)
+        time.sleep(pause)
+        if not draft.exists():
+            return
 
 
 def _draft(path: Path) -> Path:

@@ -193,3 +193,19 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
         raise RuntimeError
     assert target.read_text() == "two"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_thread_that_writes_on_into_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
+    def late(draft: Path) -> None:
+        time.sleep(0.05)
+        (draft / "oxygen").mkdir(parents=True, exist_ok=True)
+        (draft / "oxygen/zarr.json").write_text("{}")
+
+    with (
+        ThreadPoolExecutor() as pool,
+        pytest.raises(ZeroDivisionError),
+        new_folder(tmp_path / "profiles.zarr") as draft,
+    ):
+        pool.submit(late, draft)
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
