@@ -60,7 +60,8 @@ def read(folder: Path) -> Demo:
     boxes = np.column_stack([top + start, left, bottom + start, right])
     matches = match(boxes, true_boxes(truth))
     area = objects["features"].to_numpy()[:, list(objects["feature"].to_numpy()).index("area")]
-    named = profiles["taxon"].to_numpy()[objects["predicted_taxon"].to_numpy()]
+    label = pd.read_csv(ROOT / "config/taxonomy.csv").set_index("name")["label"]  # as the truth has
+    named = label[profiles["taxon"].to_numpy()].to_numpy()[objects["predicted_taxon"].to_numpy()]
     rows = matches.true_of()
     really = np.where(rows >= 0, truth["taxon"].to_numpy()[np.maximum(rows, 0)], "none")
     return Demo(
