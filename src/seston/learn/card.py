@@ -106,5 +106,30 @@ def load_card(model: Path) -> Card:
     return card
 
 
+def read_weights(path: Path, card: Card) -> dict[str, Any]:
+    """Read the weights of a card as tensors by name; nothing else that a file holds is ever run.
+
+    Raises
+    ------
+    ModelError
+        They are missing, damaged, or not those of the card.
+    """
+    import safetensors
+    import safetensors.torch
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"the weights cannot be read: {error.strerror}", where=path, cure=CURE
+        ) from None
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ModelError("the weights are not those of the card", where=path, cure=CURE)
+    try:
+        return dict(safetensors.torch.load(content))
+    except safetensors.SafetensorError:
+        raise ModelError("the weights are damaged", where=path, cure=CURE) from None
+
+
 def _text(facts: dict[str, Any]) -> str:
     return json.dumps(facts, sort_keys=True, ensure_ascii=True)

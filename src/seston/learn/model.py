@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from seston.ahead import ahead
 from seston.errors import ConfigError, InputError, ModelError
 from seston.learn import preprocess
 from seston.learn._torch import device as best_device
-from seston.learn.card import CURE, WEIGHTS, Card, load_card
+from seston.learn.card import CURE, WEIGHTS, Card, load_card, read_weights
 from seston.learn.heads import HEADS, Head
 from seston.learn.judging.calibration import Calibration, calibrated
 from seston.learn.judging.familiar import Familiar
@@ -230,7 +229,7 @@ def load_model(
     folder = Path(folder)
     card = load_card(folder)
     Calibration.from_facts(card.calibration, len(card.taxa))  # refused now, or never
-    arrays = _weights(folder / WEIGHTS, card)
+    arrays = read_weights(folder / WEIGHTS, card)
     try:
         head = HEADS[card.head["kind"]].from_arrays(_part(arrays, "head."))
         extractor = _extractor(
@@ -290,24 +289,6 @@ def _chosen(
     if engine != engines.AUTO:
         return engine
     return choose(engine, backbone, place_of(side, device, batch_size))
-
-
-def _weights(path: Path, card: Card) -> dict[str, Any]:
-    import safetensors
-    import safetensors.torch
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"the weights cannot be read: {error.strerror}", where=path, cure=CURE
-        ) from None
-    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ModelError("the weights are not those of the card", where=path, cure=CURE)
-    try:
-        return dict(safetensors.torch.load(content))
-    except safetensors.SafetensorError:
-        raise ModelError("the weights are damaged", where=path, cure=CURE) from None
 
 
 def _part(arrays: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from seston.errors import ModelError
 from seston.frame import UInt8Array
 from seston.learn import _torch
-from seston.learn.card import CURE, WEIGHTS, Card, load_card
+from seston.learn.card import CURE, WEIGHTS, Card, load_card, read_weights
 
 if TYPE_CHECKING:
     import torch
@@ -130,7 +128,7 @@ def load_semantic(folder: Path, *, device: str | None = None) -> SemanticModel:
     import torch
 
     card = load_semantic_card(folder)
-    tensors = _tensors(Path(folder) / WEIGHTS, card)
+    tensors = read_weights(Path(folder) / WEIGHTS, card)
     network = build(card)
     try:
         network.load_state_dict(tensors, strict=True)
@@ -171,21 +169,3 @@ def build(card: Card) -> SemanticNetwork:
         return SemanticNetwork(1 + len(card.taxa), widths)
     except (KeyError, TypeError, ValueError):
         raise ModelError("the card tells no network", where="card.json", cure=CURE) from None
-
-
-def _tensors(path: Path, card: Card) -> Mapping[str, Any]:
-    import safetensors
-    import safetensors.torch
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"the weights cannot be read: {error.strerror}", where=path, cure=CURE
-        ) from None
-    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ModelError("the weights are not those of the card", where=path, cure=CURE)
-    try:
-        return dict(safetensors.torch.load(content))
-    except safetensors.SafetensorError:
-        raise ModelError("the weights are damaged", where=path, cure=CURE) from None
