@@ -1,0 +1,146 @@
+"""Settings of what is learned: classifiers, and networks that find and name at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seston.config.base import Fraction, Name, Positive, Strict
+
+HeadName = Literal[
+    "linear", "dense50", "dense600", "dense1792", "forest", "pca_forest", "boosting", "prototypes"
+]
+
+
+class Training(Strict):
+    """How a classifier is made."""
+
+    backbone: str = Field("tf_efficientnet_lite0", description="a timm backbone")
+    weights: str = Field(
+        "package", description="'package', 'timm', or a file of the backbone's weights"
+    )
+    head: HeadName = Field(
+        "linear",
+        description="what is fitted to the features: logistic regression; a hidden layer of 50, "
+        "600 or 1792 units; random forest, also on 50 principal components; gradient boosting; "
+        "nearest prototypes, for few examples",
+    )
+    inputs: Literal["deep", "measured", "both"] = Field(
+        "deep", description="features of the backbone, measured ones (shape and grey), or both"
+    )
+    fine_tune: bool = Field(True, description="the backbone learns too, which is better and slower")
+    image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
+    epochs: int = Field(12, ge=1, description="times that each picture is seen, at most")
+    patience: int = Field(
+        3, ge=1, description="epochs without gain on the validation part, after which it ends"
+    )
+    batch_size: int = Field(64, ge=2, description="vignettes of one step")
+    learning_rate: Positive = Field(2e-4, description="at its height (Adam)")
+    learning_rate_decay: float = Field(
+        0.97, ge=0, description="the rate after e epochs is learning_rate / (1 + decay e)"
+    )
+    augment: bool = Field(True, description="turn, flip, stretch and shear pictures at random")
+    class_weight_power: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        description="s of the weight (n_max / n)^s of a taxon with n pictures; 0: all count alike",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of products in the training; auto: bfloat16 on a GPU that has it"
+    )
+    tensorboard: Path | None = Field(
+        None, description="folder for TensorBoard's log of the training, if wanted"
+    )
+    seed: int = Field(0, ge=0, description="same seed, same split and same first weights")
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a backbone is there and learns too."""
+        return self.fine_tune and self.inputs != "measured"
+
+
+class Classification(Strict):
+    """Which model names the objects, and how it is trained where it is not there yet."""
+
+    model: Path = Field(description="folder of a model: weights and card")
+    learning_set: Path | None = Field(
+        None, description="folder of classes from which the workflow trains the model"
+    )
+    training: Training = Training()
+    target_precision: Fraction | None = Field(
+        None,
+        description="objects are named only where the score promises this precision of their "
+        "taxon (see docs/evaluation.md); null: all are named",
+    )
+    unknown_false_alarm: Fraction | None = Field(
+        None,
+        description="objects like nothing in the learning set stay without a name; this share of "
+        "those of known taxa does too (0.05 is usual); null: all are named",
+    )
+    gpus: int = Field(0, ge=0, description="graphics processors of one classify job; 0: none")
+    batch_size: int = Field(128, ge=1, description="vignettes at a time on a GPU")
+    quantification: Literal["none", "adjusted", "em", "thresholded"] = Field(
+        "em",
+        description="how `concentration_adjusted` is made. em: scores are turned to the shares of "
+        "each bin and summed; adjusted: named counts are mended by the rates of errors on held-out "
+        "objects; thresholded: trusted names times precision over recall; docs/quantification.md",
+    )
+    engine: Literal[
+        "auto", "eager", "eager-bf16", "compiled", "compiled-bf16", "onnxruntime", "openvino",
+        "openvino-bf16",
+    ] = Field(
+        "auto",
+        description="what computes: auto is the fastest of those that give the labels of float32, "
+        "measured once per machine; see docs/engines.md",
+    )  # fmt: skip
+    keep_embedding: bool = Field(
+        False, description="store what the network saw in each vignette, some 2.5 kB an object"
+    )
+
+
+class SemanticTraining(Strict):
+    """How a network that finds and names objects at once is trained where it is not there yet.
+
+    It learns from annotated frames, or without these from simulated ones (the camera of ISIIS).
+    """
+
+    model: Path = Field(
+        description="folder of the network that is written; name it in `segmentation.model` of an "
+        "instrument"
+    )
+    annotations: Path | None = Field(
+        None, description="COCO instances (JSON): frames and the objects in them; empty: simulated"
+    )
+    images: Path | None = Field(
+        None, description="folder of the frames; empty: that of the annotations"
+    )
+    instrument: Name = Field(
+        "isiis",
+        description="whose segmentation evens out the light of annotated frames, and whose optics "
+        "tell the size of their pixels",
+    )
+    taxa: tuple[str, ...] = Field(
+        (), description="taxa that are wanted, all else is background; empty: all annotated ones"
+    )
+    initial: Path | None = Field(
+        None,
+        description="folder of a network to begin from, such as one that learned from simulated "
+        "frames; empty: random weights",
+    )
+    steps: int = Field(2000, ge=1, description="steps of the training")
+    batch_size: int = Field(4, ge=1, description="squares in a step")
+    side: int = Field(512, ge=64, multiple_of=64, description="side of a square, pixels")
+    widths: tuple[Annotated[int, Field(ge=4, le=1024)], ...] = Field(
+        (24, 48, 96, 128, 160),
+        min_length=2,
+        max_length=5,
+        description="channels of the network's scales, from the finest",
+    )
+    validation: int = Field(
+        16, ge=1, description="simulated frames held out; of annotated ones a fifth, at most these"
+    )
+    plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
+    seed: int = Field(0, ge=0)
