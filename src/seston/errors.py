@@ -66,5 +66,23 @@ class WorkerError(SestonError):
     """Processes that work for a stage die."""
 
 
+class DeadlyTaskError(WorkerError):
+    """One task ends whatever process works at it.
+
+    Parameters
+    ----------
+    by_memory : bool
+        Their nannies ended them for their memory: a smaller task may live.
+    """
+
+    def __init__(self, what: str, *, cure: str | None = None, by_memory: bool = False) -> None:
+        self.by_memory = by_memory
+        super().__init__(what, cure=cure)
+
+
 class ModelError(SestonError):
     """A classifier's files are missing, damaged or do not fit."""
+
+
+class TimeUpError(SestonError):
+    """A job stops by itself before its time is up; what it finished is kept."""
