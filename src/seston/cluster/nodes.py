@@ -93,7 +93,7 @@ def _await(client: Client, step: subprocess.Popen[bytes], given: Allocation, her
     waited = 0.0
     while waited < _PATIENCE_S:
         try:
-            client.wait_for_workers(wanted, timeout=2)  # type: ignore[no-untyped-call]
+            client.wait_for_workers(wanted, timeout=2)
             break
         except TimeoutError:
             waited += 2
@@ -104,11 +104,13 @@ def _await(client: Client, step: subprocess.Popen[bytes], given: Allocation, her
 
 
 def _end(step: subprocess.Popen[bytes]) -> None:
-    for end in (lambda: None, step.terminate, step.kill):
-        end()
+    """Wait for workers that were told to go; then end what is left of them."""
+    for end in (step.terminate, step.kill):
         with suppress(subprocess.TimeoutExpired):
             step.wait(_FAREWELL_S)
             return
+        end()
+    step.wait()
 
 
 def _not_started(why: str) -> WorkerError:

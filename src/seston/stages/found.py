@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,3 +48,26 @@ def object_ids(
     """Name objects by the line and the column of their first pixel in a deployment."""
     above = np.uint64(deployment << 52) | (line.astype(np.uint64) << np.uint64(16))
     return np.asarray(above | column.astype(np.uint64), np.uint64)
+
+
+def together(parts: Sequence[Found]) -> Found:
+    """Join what was found in parts of a task, in the order of their frames."""
+    sizes = [len(part.pixels) for part in parts]
+    columns = {
+        name: np.concatenate([part.columns[name] for part in parts]) for name in parts[0].columns
+    }
+    begin = np.repeat(
+        np.cumsum(sizes) - sizes, [len(part.columns["vignette_start"]) for part in parts]
+    )
+    has_pixels = columns["vignette_start"] >= 0
+    columns["vignette_start"] = columns["vignette_start"] + np.where(has_pixels, begin, 0)
+    return Found(
+        columns=columns,
+        pixels=np.concatenate([part.pixels for part in parts]),
+        numbers=np.concatenate([part.numbers for part in parts]),
+        level=np.concatenate([part.level for part in parts]),
+        problems={n: why for part in parts for n, why in part.problems.items()},
+        dropped={
+            reason: sum(part.dropped[reason] for part in parts) for reason in parts[0].dropped
+        },
+    )

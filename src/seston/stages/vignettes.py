@@ -61,6 +61,21 @@ def run_task(
     )
 
 
+def nothing(frames: pd.DataFrame, names: Sequence[str], deployment: int, problem: str) -> Found:
+    """Give what is found in frames that are given up."""
+    columns = _columns([], frames.iloc[:0], deployment)
+    columns["features"] = np.empty((0, len(names)), np.float32)
+    columns["vignette_start"] = _starts([])
+    return Found(
+        columns=columns,
+        pixels=np.empty(0, np.uint8),
+        level=np.full(len(frames), np.nan, np.float32),
+        numbers=frames.index.to_numpy(),
+        problems=dict.fromkeys((int(n) for n in frames.index), problem),
+        dropped={"too_small": 0, "too_large": 0},
+    )
+
+
 def _read(
     reader: VignetteReader, frames: pd.DataFrame
 ) -> tuple[NDArray[np.int64], list[Vignette], dict[int, str]]:

@@ -47,13 +47,21 @@ class Task:
         Usable frames in order: the task's own, and those of the halo (see `_trimmed`).
     own : tuple of int
         Numbers in the deployment [first, last) of the frames that the task owns.
+    halo : int
+        Lines before and after its own that it reads, where there are so many.
     background : DataFrame or None
         Frames whose median is the background, for still cameras.
     """
 
     frames: pd.DataFrame
     own: tuple[int, int]
+    halo: int = 0
     background: pd.DataFrame | None = None
+
+    @property
+    def owned(self) -> pd.DataFrame:
+        """The usable frames that the task owns."""
+        return self.frames.loc[self.own[0] : self.own[1] - 1]
 
 
 # ------------------------------------------------------------------------------------ planning
@@ -68,8 +76,9 @@ def plan_tasks(campaign: Campaign, shard: Shard, settings: Segmentation) -> Iter
     around = around[around["usable"] == 1]
     for first, last in _groups(usable, settings):
         yield Task(
-            frames=_window(around, usable.loc[first:last], halo),
+            frames=window(around, usable.loc[first:last], halo),
             own=(first, last + 1),
+            halo=halo,
             background=_background_frames(around, first, settings),
         )
 
@@ -86,7 +95,8 @@ def _groups(usable: pd.DataFrame, settings: Segmentation) -> Iterator[tuple[int,
         yield int(group.index[0]), int(group.index[-1])
 
 
-def _window(around: pd.DataFrame, own: pd.DataFrame, halo: int) -> pd.DataFrame:
+def window(around: pd.DataFrame, own: pd.DataFrame, halo: int) -> pd.DataFrame:
+    """Give own frames, and of those around them in the same scan so many lines on both sides."""
     begin = int(own["first_line"].iloc[0]) - halo
     end = int((own["first_line"] + own["height"]).iloc[-1]) + halo
     near = (around["first_line"] + around["height"] > begin) & (around["first_line"] < end)
@@ -99,12 +109,11 @@ def _trimmed(frames: pd.DataFrame, begin: int, end: int) -> pd.DataFrame:
     ``height`` and ``first_line`` tell what is left of a frame, ``skip`` the lines before it and
     ``full_height`` its own height.
     """
-    skip = (begin - frames["first_line"]).clip(lower=0)
+    cut = (begin - frames["first_line"]).clip(lower=0)
     stop = (frames["first_line"] + frames["height"]).clip(upper=end)
-    first = frames["first_line"] + skip
-    return frames.assign(
-        full_height=frames["height"], skip=skip, first_line=first, height=stop - first
-    )
+    first = frames["first_line"] + cut
+    whole = frames if "skip" in frames else frames.assign(full_height=frames["height"], skip=0)
+    return whole.assign(skip=whole["skip"] + cut, first_line=first, height=stop - first)
 
 
 def _background_frames(
