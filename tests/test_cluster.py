@@ -73,6 +73,15 @@ def test_a_task_that_kills_every_worker_is_given_up_with_a_cure() -> None:
             list(run_all(client, [partial(die, 1)]))
 
 
+def test_workers_come_back_also_where_their_nannies_have_given_up() -> None:
+    """As these do where a worker dies while it starts."""
+    with connect(cores=2) as client:
+        for nanny in list(client.cluster.workers.values()):
+            client.sync(nanny.close)
+        assert list(stream(client, lambda number: number, ((i,) for i in range(9)))) == [*range(9)]
+        assert len(client.cluster.workers) == 2
+
+
 def test_no_task_writes_on_when_another_has_failed(tmp_path: Path, client: Client) -> None:
     def fail() -> None:
         raise SpaceError("full", where=tmp_path)

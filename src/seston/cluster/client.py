@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dask
-from distributed import Client, Nanny, Scheduler, SpecCluster
+from distributed import Client, Nanny, Scheduler
 from distributed.comm.core import connect as open_comm
 from distributed.utils import get_ip
 
@@ -22,6 +22,7 @@ from seston.cluster import nodes
 from seston.cluster.allocation import Allocation, allocation
 from seston.cluster.report import reported
 from seston.cluster.tasks import FAILURES, given_to
+from seston.cluster.workers import Workers
 from seston.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 1 << 25,
     "distributed.worker.profile.enabled": False,  # nobody looks at it
     "distributed.scheduler.allowed-failures": FAILURES,
+    # A worker may take long to come back: to read libraries from a slow disk on a full node.
+    "distributed.deploy.lost-worker-timeout": "1 day",
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -127,7 +130,7 @@ def _started(given: Allocation) -> Iterator[Client]:
         tempfile.TemporaryDirectory(
             prefix="seston-", dir=given.scratch, ignore_cleanup_errors=True
         ) as scratch,
-        SpecCluster(
+        Workers(  # type: ignore[no-untyped-call]
             scheduler=_scheduler(host),
             workers=_workers(given, host, scratch),
             silence_logs=logging.CRITICAL,  # what goes wrong is raised here, and told once

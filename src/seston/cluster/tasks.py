@@ -108,26 +108,43 @@ def stream(
         The job's time is up.
     """
     waiting = iter(tasks)
-
-    def sent(most: int) -> list[tuple[tuple[Any, ...], Future[T]]]:
-        return [(t, client.submit(function, *t, pure=False)) for t in islice(waiting, most)]
-
-    queue = deque(sent(_width(client, ahead)))
+    queue = deque(_Sent(client, function, t) for t in islice(waiting, _width(client, ahead)))
     try:
         while queue:
-            task, first = queue.popleft()
+            first = queue.popleft()
             try:
-                result = _result(client, first)
+                result = first.result()
             except KilledWorker as error:
                 if rescue is None:
                     raise _deadly(client, error, VERDICT) from None
-                _settled([future for _, future in queue])
-                result = _rescued(Alone(client, function), task, rescue)
+                for sent in queue:
+                    sent.settle()
+                result = _rescued(Alone(client, function), first.task, rescue)
             del first
-            queue += sent(1)
+            queue.extend(_Sent(client, function, t) for t in islice(waiting, 1))
             yield result
     finally:
-        client.cancel([future for _, future in queue])
+        client.cancel([sent.future for sent in queue])
+
+
+class _Sent(Generic[T]):
+    """A task that was sent to the workers."""
+
+    def __init__(self, client: Client, function: Callable[..., T], task: tuple[Any, ...]) -> None:
+        self.task = task
+        self.future: Future[T] = client.submit(function, *task, pure=False)
+        self._client = client
+        self._fetched: tuple[T] | None = None
+
+    def result(self) -> T:
+        """Wait for the result, or raise what was raised."""
+        return self._fetched[0] if self._fetched else _result(self._client, self.future)
+
+    def settle(self) -> None:
+        """Fetch what came of it: what lies on a worker that dies would be computed again."""
+        with suppress(Exception):  # raised again where its turn comes
+            self._fetched = (self.result(),)
+            self.future.release()
 
 
 def _rescued(alone: Alone[T], task: tuple[Any, ...], rescue: Rescue[T]) -> T:
@@ -212,12 +229,6 @@ def _first(client: Client, running: set[Future[T]]) -> Future[T]:
 
 
 # ------------------------------------------------------------------------------------- deaths
-def _settled(futures: list[Future[T]]) -> None:
-    """Wait until nothing is under way, whatever came of it."""
-    if futures:
-        wait(futures)
-
-
 @contextmanager
 def _failures_allowed(client: Client, most: int) -> Iterator[None]:
     """Let the scheduler send a task to so many more workers than die at it."""

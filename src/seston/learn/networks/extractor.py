@@ -118,13 +118,13 @@ class Extractor:
     def _looked(
         self, name: str, vignettes: Sequence[UInt8Array], sizes: Float64Array
     ) -> Float32Array:
-        import torch
-
         while True:
             try:
                 return self._in_batches(name, vignettes, sizes)
-            except torch.OutOfMemoryError:
-                self._halve()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._halve()  # when the error is gone, which holds the batches that were made
 
     def _in_batches(
         self, name: str, vignettes: Sequence[UInt8Array], sizes: Float64Array
@@ -169,6 +169,16 @@ class Extractor:
         log.warning(
             "%s is full: from now on %d vignettes at a time", self.place.device, self.place.batch
         )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether a device has no memory left: libraries below torch tell it in their own words."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    told = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "out of memory")
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in told)
 
 
 def _joined(found: Sequence[Any]) -> Float32Array:
