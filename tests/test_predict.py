@@ -156,6 +156,8 @@ def test_each_worker_has_a_gpu_of_its_own(client: Client, monkeypatch) -> None:
     assert [device_of(2, n) for n in numbers] == ["cuda:0", "cuda:0"]
     monkeypatch.delenv("SESTON_DEVICE", raising=False)
     assert device_of(0, 1) == "cpu"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)  # wanted, and none there
+    assert device_of(2, 1) == "cpu"
 
 
 def test_an_object_without_a_vignette_has_no_score(model: Path, tmp_path: Path) -> None:

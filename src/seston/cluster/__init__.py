@@ -1,19 +1,19 @@
 """One door to Dask: it reads what the job was given, starts workers for it, and streams tasks.
 
-`allocation` reads cores, memory, GPUs, time and scratch, the same on a laptop and in a job;
+`job` reads cores, memory, GPUs, time and scratch, the same on a laptop and in a job;
 `client` starts workers or finds a scheduler; `tasks` sends work and survives what kills workers;
 `nodes` brings in the other nodes of a job, `limits` reads control groups, and `report` keeps what
 Dask saw.
 """
 
-from seston.cluster.allocation import (
+from seston.cluster.client import WORKERS_SHARE, connect
+from seston.cluster.job import (
     MARGIN_S,
     Allocation,
     allocation,
     available_cores,
     check_time,
 )
-from seston.cluster.client import WORKERS_SHARE, connect
 from seston.cluster.tasks import VERDICT, Alone, Rescue, run_all, stream, worker_number
 
 __all__ = [

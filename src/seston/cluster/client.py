@@ -19,7 +19,7 @@ from distributed.comm.core import connect as open_comm
 from distributed.utils import get_ip
 
 from seston.cluster import nodes
-from seston.cluster.allocation import Allocation, allocation
+from seston.cluster.job import Allocation, allocation
 from seston.cluster.report import reported
 from seston.cluster.tasks import FAILURES, given_to
 from seston.cluster.workers import Workers

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 import dask
 from distributed import Client
 
-from seston.cluster.allocation import MARGIN_S, Allocation
+from seston.cluster.job import MARGIN_S, Allocation
 from seston.errors import WorkerError
 
 log = logging.getLogger(__name__)

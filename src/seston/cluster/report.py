@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distributed import performance_report
 
-from seston.cluster.allocation import Allocation
+from seston.cluster.job import Allocation
 
 log = logging.getLogger(__name__)
 

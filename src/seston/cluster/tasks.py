@@ -22,7 +22,7 @@ from distributed import (
     wait,
 )
 
-from seston.cluster.allocation import Allocation, time_up
+from seston.cluster.job import Allocation, time_up
 from seston.errors import DeadlyTaskError
 
 log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from seston.store import (
 
 if TYPE_CHECKING:
     from seston.learn import Model
+
+_loading = Lock()
 
 #: Objects that one task scores: some ten megabytes of vignettes.
 OBJECTS_PER_TASK = 4096
@@ -203,18 +206,28 @@ def _spread(
 def device_of(gpus: int, worker: int) -> str:
     """Name the device of a worker: a GPU of its own, else what ``SESTON_DEVICE`` says, else cpu.
 
-    A worker that sees one GPU only, as started by a cluster, takes that.
+    A worker that sees one GPU only, as `seston.cluster` starts it, takes that. Where a GPU is
+    wanted and none is there, the cores do the work, and give the same labels.
     """
-    if not gpus:
-        return os.environ.get("SESTON_DEVICE") or "cpu"
-    import torch
+    if gpus:
+        import torch
 
-    return f"cuda:{worker % max(1, torch.cuda.device_count())}"
+        if there := torch.cuda.device_count():
+            return f"cuda:{worker % there}"
+    return os.environ.get("SESTON_DEVICE") or "cpu"
+
+
+def load_once(folder: Path, batch_size: int, engine: str, device: str) -> Model:
+    """Load a model into this process, which stays there for the next task.
+
+    Two tasks share a GPU, and so a process: while one is in the network, the other reads.
+    """
+    with _loading:
+        return _loaded(folder, batch_size, engine, device)
 
 
 @lru_cache(maxsize=1)
-def load_once(folder: Path, batch_size: int, engine: str, device: str) -> Model:
-    """Load a model into this process, which stays there for the next task."""
+def _loaded(folder: Path, batch_size: int, engine: str, device: str) -> Model:
     from seston.learn import load_model, use_threads
 
     use_threads(1)  # a worker is one of as many processes as there are cores
