@@ -28,21 +28,4 @@ Scheduler = Annotated[
     str | None,
     typer.Option(help="Address of a Dask scheduler that runs already.", show_default=False),
 ]
-Minutes = Annotated[
-    float | None,
-    typer.Option(
-        min=0,
-        help="Time of the job from its start; what the batch system tells if absent.",
-        show_default=False,
-    ),
-]
-PerformanceReport = Annotated[
-    Path | None,
-    typer.Option(
-        "--performance-report",
-        envvar="SESTON_PERFORMANCE_REPORT",
-        help="Keep what the workers did, as a page; in a folder, a page for each job.",
-        show_default=False,
-    ),
-]
 CONFIG = Path("config/config.yaml")

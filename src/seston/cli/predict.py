@@ -67,7 +67,7 @@ def predict(
     how = stage.Pictures(
         pixel_size_mm, polarity.value, "auto" if crop_bottom is None else crop_bottom
     )
-    with connect(gpus or cores, memory, scheduler) as client:
+    with connect(cores, memory, scheduler, gpus=gpus) as client:
         if images is not None:
             done = stage.predict_pictures(settings, images, out, client, how)
         elif objects is not None:

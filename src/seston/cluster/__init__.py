@@ -14,7 +14,7 @@ from seston.cluster.job import (
     available_cores,
     check_time,
 )
-from seston.cluster.tasks import VERDICT, Alone, Rescue, run_all, stream, worker_number
+from seston.cluster.tasks import VERDICT, Alone, Rescue, given_of, run_all, stream, worker_number
 
 __all__ = [
     "MARGIN_S",
@@ -27,6 +27,7 @@ __all__ = [
     "available_cores",
     "check_time",
     "connect",
+    "given_of",
     "run_all",
     "stream",
     "worker_number",

@@ -44,6 +44,11 @@ _LAST_S = 30.0
 given_to: WeakKeyDictionary[Client, Allocation] = WeakKeyDictionary()
 
 
+def given_of(client: Client) -> Allocation | None:
+    """Tell what the job of a client was given; None where something else started the client."""
+    return given_to.get(client)
+
+
 def worker_number() -> int:
     """Give the number of the worker that runs this task, from 0; 0 where it has none."""
     try:
