@@ -7,19 +7,22 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import campaigns
+import tiny
 from seston import cluster
 from seston.campaign import Campaign
 from seston.cluster import VERDICT, Alone, connect
 from seston.errors import DeadlyTaskError, InputError, WorkerError
-from seston.stages import poison
+from seston.stages import poison, windows
 from seston.stages.found import Found, together
 from seston.stages.ingest import ingest
 from seston.stages.segment import _work
@@ -33,9 +36,11 @@ INSTRUMENTS = ("isiis", "isiis-dpi", "ifcb")
 class Shard:
     """What a worker does with the tasks of a shard."""
 
-    work: Callable[..., Found]
+    work: partial[Found]
     tasks: list[Any]
-    rescue: Callable[[], poison.Bisection[Any]]
+
+    def rescue(self) -> poison.Bisection[Any]:
+        return poison.rescue_of(self.work)
 
 
 @pytest.fixture(scope="module", params=INSTRUMENTS)
@@ -51,10 +56,7 @@ def shard_of(instrument: str, folder: Path) -> Shard:
     campaign: Campaign = campaigns.write_campaign(folder, instrument, row, **settings)
     ingest(campaign)
     work, tasks = _work(campaign, campaign.shards[0])
-    if instrument == "ifcb":
-        names, deployment = work.keywords["names"], work.keywords["deployment"]
-        return Shard(work, list(tasks), lambda: poison.in_vignettes(names, deployment))
-    return Shard(work, list(tasks), poison.in_windows)
+    return Shard(work, list(tasks))
 
 
 def frames_of(task: Any) -> list[int]:
@@ -191,3 +193,27 @@ def test_a_task_that_needs_too_much_memory_is_told_from_one_that_crashes() -> No
         Alone(client, greedy)(600, deaths=1)
     assert caught.value.by_memory
     assert "more memory than they have" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_campaign_with_a_poison_frame_is_finished_and_its_report_names_it(
+    tmp_path: Path, monkeypatch
+) -> None:
+    campaign = tiny.ingest(tiny.prepare(tmp_path, tiny.simulate(tmp_path / "simulated")))
+    run, bad = windows.run_task, 1
+
+    def run_or_die(task: windows.Task, **common: Any) -> Found:
+        if bad in task.frames.index:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return run(task, **common)
+
+    monkeypatch.setattr(windows, "run_task", run_or_die)
+    with connect(cores=2) as client:
+        tiny.segment(campaign, client)
+        tiny.finish(campaign, client)
+    with xr.open_zarr(campaign.objects, chunks=None) as objects:
+        usable = objects["frame_usable"].to_numpy() == 1
+        assert [*np.flatnonzero(~usable)] == [bad]
+        assert objects["frame_problem"].to_numpy()[bad] == poison.PROBLEM
+        assert objects["frame_object_count"].to_numpy()[[0, 2, 3]].all()
+    assert poison.PROBLEM in (campaign.folder / "report.html").read_text("utf-8")

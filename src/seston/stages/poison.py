@@ -11,12 +11,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
 from seston.cluster import VERDICT, Alone
 from seston.errors import DeadlyTaskError, WorkerError
+from seston.readers import VignetteReader
 from seston.stages import vignettes, windows
 from seston.stages.found import Found, together
 
@@ -78,6 +80,14 @@ class Bisection(Generic[Task]):
                 cure="Look for what they have in common: a library that does not work here, files "
                 "that are no pictures. Give more --memory or fewer --cores.",
             )
+
+
+def rescue_of(work: partial[Found]) -> Bisection[Any]:
+    """Give the rescue of what a worker does with a task of a shard."""
+    given = work.keywords
+    if isinstance(given["reader"], VignetteReader):
+        return in_vignettes(given["names"], given["deployment"])
+    return in_windows()
 
 
 def _refuse_memory(error: DeadlyTaskError) -> None:

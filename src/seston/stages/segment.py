@@ -5,7 +5,7 @@ Where the instrument has cut the objects out itself, they are only measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from seston.features import names_of
 from seston.image import whoi
 from seston.progress import progress
 from seston.readers import FrameReader, VignetteReader
-from seston.stages import manifest, vignettes, windows
+from seston.stages import manifest, poison, vignettes, windows
 from seston.stages.found import Found
 from seston.store import new_file, new_objects
 
@@ -43,7 +43,9 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
         frames = manifest.read_frames(campaign, shard.name)
         account = _Account(frames)
         with progress(f"segment {campaign.name}/{shard.name}", len(frames), "frames") as shown:
-            for found in cluster.stream(client, work, ((task,) for task in tasks)):
+            for found in cluster.stream(
+                client, work, ((task,) for task in tasks), rescue=poison.rescue_of(work)
+            ):
                 rows = account.add(found)
                 writer.append({**found.columns, "frame": rows}, found.pixels)
                 shown.advance(len(found.level), len(found.columns["object_id"]))
@@ -54,7 +56,7 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
         draft.write_text(campaign.segmentation_fingerprint(shard.name), "ascii")
 
 
-def _work(campaign: Campaign, shard: Shard) -> tuple[Callable[..., Found], Iterator[Any]]:
+def _work(campaign: Campaign, shard: Shard) -> tuple[partial[Found], Iterator[Any]]:
     """Give what a worker does with a task, and the tasks of a shard."""
     reader = campaign.reader(shard.deployment)
     names = names_of(campaign.config.features)
