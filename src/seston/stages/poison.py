@@ -121,17 +121,21 @@ def _halves(frames: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
 # --------------------------------------------------------------------------------------- windows
 def in_windows() -> Bisection[windows.Task]:
     """Rescue tasks of `seston.stages.windows`."""
-    return Bisection(_divided, _frame_of_window)
+    return Bisection(_divided, partial(_frame_of_window, {}))
 
 
-def _frame_of_window(alone: Alone[Found], task: windows.Task) -> Found:
+#: What is known of frames, by their number and the lines of them that were read.
+Known = dict[tuple[int, int, int], bool]
+
+
+def _frame_of_window(known: Known, alone: Alone[Found], task: windows.Task) -> Found:
     """Find the frames that end their workers by themselves, among all that a task of one reads.
 
     Where none does, it is the task's own: it does with its neighbours what it does not alone.
     """
     (own,) = (int(n) for n in task.owned.index)
     read = _numbers_read(task)
-    deadly = [n for n in read if _is_deadly(alone, _single(task, n))]
+    deadly = [n for n in read if _is_deadly(known, alone, _single(task, n))]
     if own not in deadly:
         try:
             return alone(_without(task, deadly), deaths=VERDICT)
@@ -141,7 +145,15 @@ def _frame_of_window(alone: Alone[Found], task: windows.Task) -> Found:
     return replace(nothing, problems=nothing.problems | {own: PROBLEM})
 
 
-def _is_deadly(alone: Alone[Found], task: windows.Task) -> bool:
+def _is_deadly(known: Known, alone: Alone[Found], task: windows.Task) -> bool:
+    frame = task.frames.iloc[0]
+    lines = (task.own[0], int(frame["skip"]), int(frame["height"]))
+    if lines not in known:
+        known[lines] = _ends_its_worker(alone, task)
+    return known[lines]
+
+
+def _ends_its_worker(alone: Alone[Found], task: windows.Task) -> bool:
     try:
         alone(task, deaths=VERDICT)
     except DeadlyTaskError as error:
