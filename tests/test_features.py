@@ -11,6 +11,7 @@ import campaigns
 from seston import config as cfg
 from seston.errors import ConfigError, StoreError
 from seston.features import ALWAYS, CHEAP, FEATURES, SETS, names_of
+from seston.keys import Keys
 from seston.readers import reader as register_room
 from seston.readers import register
 from seston.stages import gather
@@ -73,7 +74,7 @@ def test_another_choice_is_another_segmentation(tmp_path: Path):
 
 def _fingerprint(folder: Path, features) -> str:
     campaign = campaigns.write_campaign(folder, "jar", {"path": "."}, features=features)
-    return campaign.segmentation_fingerprint(campaign.shards[0].name)
+    return Keys(campaign).objects(campaign.shards[0])
 
 
 def test_a_dataset_holds_what_was_chosen_and_what_profiles_need(tmp_path: Path):

@@ -17,6 +17,7 @@ from seston.atomic import new_folder
 from seston.campaign import Campaign, load_campaign
 from seston.config import SemanticTraining
 from seston.errors import ConfigError
+from seston.keys import Keys
 from seston.learn.semantic import training
 from seston.learn.semantic.judge import Verdict
 from seston.plan import open_plan
@@ -147,11 +148,15 @@ def test_another_network_changes_the_fingerprint_of_the_objects(
 ) -> None:
     write_network(tmp_path / "network")
     path = prepare(tmp_path, simulated)
-    shard = load_campaign(path, "tow").shards[0].name
-    before = load_campaign(path, "tow").segmentation_fingerprint(shard)
-    assert load_campaign(path, "tow").segmentation_fingerprint(shard) == before
+    before = _key_of_first(path)
+    assert _key_of_first(path) == before
     write_network(tmp_path / "network", seed=3)
-    assert load_campaign(path, "tow").segmentation_fingerprint(shard) != before
+    assert _key_of_first(path) != before
+
+
+def _key_of_first(path: Path) -> str:
+    campaign = load_campaign(path, "tow")
+    return Keys(campaign).objects(campaign.shards[0])
 
 
 def test_a_network_that_the_workflow_trains_need_not_be_there_for_a_plan(
@@ -164,15 +169,15 @@ def test_a_network_that_the_workflow_trains_need_not_be_there_for_a_plan(
     facts["semantic"] = {"model": str(tmp_path / "network"), "steps": 3}
     path.write_text(yaml.safe_dump(facts))
     plan = open_plan([path])
-    shard = plan.shards("tow")[0]
-    assert plan.network_of("tow", shard) == [plan.network] == [str(tmp_path / "network")]
+    block = plan.campaigns["tow"].blocks[0].name
+    assert plan.network_of("tow", block) == [plan.network] == [str(tmp_path / "network")]
     assert plan.classifier_of("tow") == []
-    assert plan.stores("tow", "scores.zarr")
+    assert plan.records("tow", "classify")
     assert plan.network_inputs == []
-    before = plan.objects_depend_on("tow", shard)
+    before = plan.objects_depend_on("tow", block)
     facts["semantic"]["steps"] = 4
     path.write_text(yaml.safe_dump(facts))
-    assert open_plan([path]).objects_depend_on("tow", shard) != before
+    assert open_plan([path]).objects_depend_on("tow", block) != before
 
 
 @pytest.mark.parametrize(

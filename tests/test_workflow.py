@@ -26,7 +26,7 @@ simulate:
   folder: data
   campaigns: {tow: {preset: tiny, seed: 3}}
   learning_set: {per_class: 10, seed: 4}
-ingest: {files_per_shard: 2}
+ingest: {files_per_shard: 1, shards_per_block: 2}
 classification:
   model: results/model
   learning_set: data/learning-set
@@ -69,13 +69,13 @@ def run(folder: Path, *arguments: str) -> str:
 def content(folder: Path) -> dict[str, str]:
     """Hash of every file that is data.
 
-    The time at which the source files were written stands in a shard's fingerprint: it differs
+    The time at which the source files were written is in the key of a shard's stores: it differs
     between two folders, and nowhere else.
     """
     return {
         str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(folder.rglob("*"))
-        if p.is_file() and p.name not in {".snakemake_timestamp", "objects.fingerprint"}
+        if p.is_file() and p.name not in {".snakemake_timestamp", ".key"}
     }
 
 
@@ -121,8 +121,11 @@ def test_deleting_one_shard_redoes_it_and_what_follows(copy: Path) -> None:
     before = content(copy / "results")
     shutil.rmtree(copy / "results/tow/shards/a-0001/objects.zarr")
     said = run(copy)
-    assert said.count("Segment tow, shard") == 1
-    assert "Segment tow, shard a-0001" in said
+    assert said.count("Segment tow, block") == 1
+    assert "Segment tow, block a-b000" in said
+    log = (copy / "logs/tow/segment/a-b000.log").read_text()
+    assert "tow/a-0000: objects are there" in log
+    assert "tow/a-0001: objects are there" not in log
     assert "Report on tow" in said
     assert content(copy / "results") == before
 
@@ -143,19 +146,18 @@ def test_a_setting_of_the_segmentation_redoes_it_though_the_manifest_is_made_aga
         file.write("instruments: {isiis: {optics: {speed_m_s: 1.9}}}\n")
     said = run(copy, "-n")
     assert "List frames and environment of tow" in said
-    assert said.count("Segment tow, shard") == said.count("Classify tow, shard") >= 2
+    assert said.count("Segment tow, block") == said.count("Classify tow, block") >= 2
 
 
 def test_new_files_redo_only_the_shards_that_they_are_in(copy: Path) -> None:
     frames = copy / "data/tow/frames"
-    last = max(frames.iterdir())
-    shutil.copy2(last, frames / f"2014{last.name[4:]}")  # a year later, in a shard of its own
+    files = sorted(frames.iterdir())
+    shutil.copy2(files[-1], frames / f"2014{files[-1].name[4:]}")  # a year later
     said = run(copy, "-n")
     assert "List frames and environment of tow" in said
-    before = len(list((copy / "results/tow/shards").iterdir()))
-    # The neighbour too: an object might cross its seam.
-    assert said.count("Segment tow, shard") == 2
-    assert before >= 2
+    # The shard that it is in and the one before: an object might cross their seam.
+    shards = {len(files) - 1, len(files)}
+    assert said.count("Segment tow, block") == len({shard // 2 for shard in shards})
 
 
 def test_shards_of_another_size_give_the_same_objects(copy: Path) -> None:
@@ -163,7 +165,7 @@ def test_shards_of_another_size_give_the_same_objects(copy: Path) -> None:
     before = xr.open_zarr(copy / "results/tow/objects.zarr", chunks=None)
     before = {name: before[name].to_numpy() for name in columns}
     path = copy / "config.yaml"
-    path.write_text(path.read_text().replace("files_per_shard: 2", "files_per_shard: 3"))
+    path.write_text(path.read_text().replace("files_per_shard: 1", "files_per_shard: 3"))
     run(copy)
     after = xr.open_zarr(copy / "results/tow/objects.zarr", chunks=None)
     scores = before.pop("scores")

@@ -1,27 +1,28 @@
 """A campaign: its deployments, its shards, and where its results lie.
 
-A shard is a number of consecutive files of one deployment. It follows from the names of the
-files alone, so that a plan needs no file to be opened.
+A shard is a number of consecutive files of one deployment, and a block a number of consecutive
+shards. Both follow from the names of the files alone, so that a plan needs no file to be opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
-import seston
 from seston import config as cfg
 from seston.deployments import load_deployments
 from seston.errors import ConfigError
-from seston.features import names_of
 from seston.readers import ParticleReader, Reader, instruments, open_deployment, reader_of
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive files of one deployment: the unit of work, and of loss.
+    """Consecutive files of one deployment: what is written, and lost, as a whole.
 
     Parameters
     ----------
@@ -36,6 +37,27 @@ class Shard:
     name: str
     deployment: cfg.Deployment
     files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive shards of one deployment: the work of one job.
+
+    Parameters
+    ----------
+    name : str
+        ``<deployment>-b<number>``, unique in the campaign.
+    shards : tuple of Shard
+        In the order of time; at least one.
+    """
+
+    name: str
+    shards: tuple[Shard, ...]
+
+    @property
+    def deployment(self) -> cfg.Deployment:
+        """The deployment that the shards belong to."""
+        return self.shards[0].deployment
 
 
 @dataclass(frozen=True)
@@ -60,9 +82,9 @@ class Campaign:
         """Where the stores of one shard lie."""
         return self.folder / "shards" / shard
 
-    def fingerprint_file(self, shard: str) -> Path:
-        """Where the fingerprint of a shard's objects is noted, once they are there."""
-        return self.shard_folder(shard) / "objects.fingerprint"
+    def block_record(self, block: str, step: str) -> Path:
+        """Where it stands that a step is done with all shards of a block."""
+        return self.folder / "blocks" / block / f"{step}.json"
 
     @property
     def objects(self) -> Path:
@@ -124,8 +146,16 @@ class Campaign:
         return load_semantic_card(model).hash
 
     def reader(self, deployment: cfg.Deployment) -> Reader:
-        """Open the files of a deployment."""
-        return open_deployment(deployment, self.instrument(deployment), self.config.ingest)
+        """Open the files of a deployment; once, for that lists its folder."""
+        name = deployment.deployment
+        if name not in self._readers:
+            settings = self.instrument(deployment), self.config.ingest
+            self._readers[name] = open_deployment(deployment, *settings)
+        return self._readers[name]
+
+    @cached_property
+    def _readers(self) -> dict[str, Reader]:
+        return {}
 
     def deployment_index(self, name: str) -> int:
         """Position of a deployment in the campaign: the upper bits of its object ids."""
@@ -134,14 +164,45 @@ class Campaign:
     @cached_property
     def shards(self) -> tuple[Shard, ...]:
         """All shards, in the order of the deployments and of time."""
-        return tuple(s for d in self.deployments for s in self._shards_of(d))
+        return tuple(s for d in self.deployments for s in self._cut(d))
 
-    def _shards_of(self, deployment: cfg.Deployment) -> Iterable[Shard]:
+    def _cut(self, deployment: cfg.Deployment) -> Iterable[Shard]:
         files = self.reader(deployment).files()
         size = self.config.ingest.files_per_shard
         for number, start in enumerate(range(0, len(files), size)):
             name = f"{deployment.deployment}-{number:04d}"
             yield Shard(name, deployment, tuple(files[start : start + size]))
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """All blocks, in the order of the deployments and of time."""
+        return tuple(b for d in self.deployments for b in self._blocks_of(d))
+
+    def _blocks_of(self, deployment: cfg.Deployment) -> Iterable[Block]:
+        shards = self.shards_of(deployment)
+        size = self.config.ingest.shards_per_block
+        for number, start in enumerate(range(0, len(shards), size)):
+            name = f"{deployment.deployment}-b{number:03d}"
+            yield Block(name, tuple(shards[start : start + size]))
+
+    def shards_of(self, deployment: cfg.Deployment) -> list[Shard]:
+        """Shards of one deployment, in the order of time."""
+        return self._by_deployment[deployment.deployment]
+
+    @cached_property
+    def _by_deployment(self) -> dict[str, list[Shard]]:
+        found: dict[str, list[Shard]] = {d.deployment: [] for d in self.deployments}
+        for shard in self.shards:
+            found[shard.deployment.deployment].append(shard)
+        return found
+
+    @cached_property
+    def _shards_by_name(self) -> dict[str, Shard]:
+        return {shard.name: shard for shard in self.shards}
+
+    @cached_property
+    def _blocks_by_name(self) -> dict[str, Block]:
+        return {block.name: block for block in self.blocks}
 
     def shard(self, name: str) -> Shard:
         """Find a shard by its name.
@@ -151,58 +212,49 @@ class Campaign:
         ConfigError
             The campaign has no such shard.
         """
-        for shard in self.shards:
-            if shard.name == name:
-                return shard
-        raise ConfigError(
-            f"campaign {self.name!r} has no shard {name!r}",
-            where=self.config.campaigns,
-            cure=f"It has {', '.join(s.name for s in self.shards[:5])} …",
-        )
+        return _found(self._shards_by_name, name, "shard", self)
 
-    def segmentation_fingerprint(self, name: str) -> str:
-        """Hash of all that the objects of a shard depend on: settings, code and files.
+    def block(self, name: str) -> Block:
+        """Find a block by its name.
 
-        The neighbours' files count too, because objects cross the seams.
+        Raises
+        ------
+        ConfigError
+            The campaign has no such block.
         """
-        shard = self.shard(name)
-        names = [s.name for s in self.shards if s.deployment == shard.deployment]
-        here = names.index(name)
-        around = [self.shard(n) for n in names[max(0, here - 1) : here + 2]]
-        return cfg.fingerprint(
-            seston.__version__,
-            self.instrument(shard.deployment),
-            shard.deployment,
-            self.network_stamp(shard.deployment),
-            self.config.ingest,
-            ",".join(names_of(self.config.features)),
-            self.deployment_index(shard.deployment.deployment),
-            *_stamps(shard.deployment.path / f for s in around for f in s.files),
-            *_stamps(self.reader(shard.deployment).environment_files()),
-            *_stamps(self.reader(shard.deployment).other_files()),
-        )
+        return _found(self._blocks_by_name, name, "block", self)
 
-    def ingest_fingerprint(self) -> str:
-        """Hash of all that the manifest depends on."""
-        files = (s.deployment.path / f for s in self.shards for f in s.files)
-        return cfg.fingerprint(
-            seston.__version__,
-            self.config.ingest,
-            *self.deployments,
-            *(self.instrument(d).optics for d in self.deployments),
-            *_stamps(files),
-            *_stamps(e for d in self.deployments for e in self.reader(d).environment_files()),
-            *_stamps(o for d in self.deployments for o in self.reader(d).other_files()),
-        )
+    def part(self, name: str) -> Block | Shard:
+        """Find a block, or a shard, by its name.
+
+        Raises
+        ------
+        ConfigError
+            The campaign has neither.
+        """
+        shard = self._shards_by_name.get(name)
+        return shard if shard is not None else self.block(name)
+
+    def shards_beside(self, shard: Shard) -> list[Shard]:
+        """Give the shard and its neighbours in the deployment: objects cross the seams."""
+        shards = self.shards_of(shard.deployment)
+        here = int(shard.name.rpartition("-")[2])
+        return shards[max(0, here - 1) : here + 2]
 
 
-def _stamps(files: Iterable[Path]) -> list[str]:
-    """Name, size and time of change of each file."""
-    stamps = []
-    for file in files:
-        stat = file.stat()
-        stamps.append(f"{file.name} {stat.st_size} {stat.st_mtime_ns}")
-    return stamps
+def _found(named: Mapping[str, Part], name: str, kind: str, campaign: Campaign) -> Part:
+    if name in named:
+        return named[name]
+    raise ConfigError(
+        f"campaign {campaign.name!r} has no {kind} {name!r}",
+        where=campaign.config.campaigns,
+        cure=f"It has {', '.join(list(named)[:5])} …",
+    )
+
+
+def frames_file(manifest: Path, shard: str) -> Path:
+    """Where the frames of a shard are listed in a manifest."""
+    return manifest / "frames" / f"{shard}.csv"
 
 
 def load_campaigns(config_path: Path | str = "config/config.yaml") -> dict[str, Campaign]:

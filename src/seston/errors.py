@@ -58,6 +58,10 @@ class StoreError(SestonError):
     """A dataset of ours is missing, damaged or would be written unsafely."""
 
 
+class DamageError(StoreError):
+    """Files of a dataset of ours are lost or changed: it has to be made again."""
+
+
 class SpaceError(StoreError):
     """The disk is full."""
 

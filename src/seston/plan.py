@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
-import seston
 from seston import config as cfg
-from seston.campaign import Campaign, load_campaigns
+from seston.budget import Work
+from seston.campaign import Block, Campaign, Shard, frames_file, load_campaigns
 from seston.deployments import check_paths
 from seston.errors import ConfigError
+from seston.keys import Keys, code_of
+from seston.store import read_key
 
 DEFAULT = Path("config/config.yaml")
 
@@ -61,13 +65,13 @@ class Plan:
         return [path.as_posix() for path in inputs if path]
 
     def network_depends_on(self) -> str:
-        """Fingerprint of the settings of the network's training."""
-        return cfg.fingerprint(seston.__version__, self.config.semantic)
+        """Key of the network's training."""
+        return cfg.fingerprint(code_of("train_semantic"), self.config.semantic)
 
-    def network_of(self, campaign: str, shard: str) -> list[str]:
-        """Folder of the network that finds the objects of a shard, if one does."""
+    def network_of(self, campaign: str, block: str) -> list[str]:
+        """Folder of the network that finds the objects of a block, if one does."""
         loaded = self.campaigns[campaign]
-        model = loaded.instrument(loaded.shard(shard).deployment).segmentation.model
+        model = loaded.instrument(loaded.block(block).deployment).segmentation.model
         return [model.as_posix()] if model else []
 
     def classifier_of(self, campaign: str) -> list[str]:
@@ -107,54 +111,125 @@ class Plan:
         """Say whether the files of a campaign are there, or are still to be simulated."""
         return all(d.path.exists() for d in self.campaigns[campaign].deployments)
 
-    def shards(self, campaign: str) -> list[str]:
-        """Names of the shards of a campaign."""
-        return [shard.name for shard in self.campaigns[campaign].shards]
-
-    def stores(self, campaign: str, name: str) -> list[str]:
-        """Name the stores of one kind of all shards; of scores only where objects are named."""
-        if name == "scores.zarr" and not self.campaigns[campaign].names_objects:
+    def records(self, campaign: str, step: str) -> list[str]:
+        """Name the records of a step of all blocks; none of a step that there is not."""
+        loaded = self.campaigns[campaign]
+        if step == "classify" and not loaded.names_objects:
             return []
-        folder = self.campaigns[campaign].shard_folder
-        return [(folder(shard) / name).as_posix() for shard in self.shards(campaign)]
+        return [loaded.block_record(block.name, step).as_posix() for block in loaded.blocks]
 
-    # What a step hangs on besides its input files. Equal text: nothing to do.
+    # How large the work of a job is. Read where a job is about to begin: before, what it is made of
+    # may not be there.
+    def work_of(self, campaign: str, block: str) -> Work:
+        """Size of a block: the objects that were found in it; before, the pixels of its files.
+
+        A raw file has a byte a pixel. Of a compressed film the manifest tells the pixels.
+        """
+        shards = self.campaigns[campaign].block(block).shards
+        pixels = sum(self._pixels(campaign, shard) for shard in shards)
+        return Work(pixels=pixels, objects=self.objects_in(campaign, block))
+
+    def whole_work(self, campaign: str) -> Work:
+        """Size of a campaign: its frames, and the objects that were found in them."""
+        loaded = self.campaigns[campaign]
+        records = [loaded.block_record(block.name, "segment") for block in self._blocks(campaign)]
+        return Work(
+            objects=sum(_counted(record, "objects") for record in records),
+            frames=sum(_counted(record, "frames") for record in records),
+        )
+
+    def objects_in(self, campaign: str, block: str) -> float:
+        """Objects that were found in a block; 0 where it is not segmented."""
+        return _counted(self.campaigns[campaign].block_record(block, "segment"), "objects")
+
+    def method_of(self, campaign: str, block: str) -> str:
+        """Say how the objects of a block are found: by a threshold, or by a network."""
+        loaded = self.campaigns[campaign]
+        return loaded.instrument(loaded.block(block).deployment).segmentation.method
+
+    def _pixels(self, campaign: str, shard: Shard) -> float:
+        listed = _pixels_listed(frames_file(self.campaigns[campaign].manifest, shard.name))
+        return listed or float(self.keys(campaign).bytes_of(shard))
+
+    # What a step hangs on besides its input files. Equal text: nothing to do. Each has in it what
+    # the steps before hang on: the order of files in time tells nothing where clocks differ.
+    def keys(self, campaign: str) -> Keys:
+        """Give the keys of a campaign; its files are looked at once."""
+        if campaign not in self._keys:
+            self._keys[campaign] = Keys(self.campaigns[campaign])
+        return self._keys[campaign]
+
+    @cached_property
+    def _keys(self) -> dict[str, Keys]:
+        return {}
+
     def manifest_depends_on(self, campaign: str) -> str:
-        """Fingerprint of settings and source files of the manifest."""
-        return self.campaigns[campaign].ingest_fingerprint() if self.ready(campaign) else ""
+        """Key of the manifest."""
+        return self.keys(campaign).manifest() if self.ready(campaign) else ""
 
-    def objects_depend_on(self, campaign: str, shard: str) -> str:
-        """Fingerprint of settings and source files of one shard's objects."""
-        return self.campaigns[campaign].segmentation_fingerprint(shard)
+    def objects_depend_on(self, campaign: str, block: str) -> str:
+        """Key of the objects of a block."""
+        return self.keys(campaign).block(self.campaigns[campaign].block(block))
 
-    def is_segmented(self, campaign: str, shard: str) -> bool:
-        """Say whether the objects of a shard were made from the present settings and files."""
-        try:
-            noted = self.campaigns[campaign].fingerprint_file(shard).read_text("ascii")
-        except (OSError, UnicodeDecodeError):
-            return False
-        return noted == self.objects_depend_on(campaign, shard)
+    def is_segmented(self, campaign: str, block: str) -> bool:
+        """Say whether the objects of a block were made from the present settings and files."""
+        loaded, keys = self.campaigns[campaign], self.keys(campaign)
+        return all(
+            read_key(loaded.shard_folder(shard.name) / "objects.zarr") == keys.objects(shard)
+            for shard in loaded.block(block).shards
+        )
+
+    def forget_what_is_lost(self) -> list[str]:
+        """Remove the records of blocks of which a shard's store is gone; give their names.
+
+        A record whose shards are not there is not true, and the workflow looks at records only.
+        """
+        lost = []
+        for campaign in self.campaigns.values():
+            for record in sorted(campaign.folder.glob("blocks/*/*.json")):
+                if not _holds(campaign, record):
+                    record.unlink(missing_ok=True)
+                    lost.append(record.as_posix())
+        return lost
 
     def model_depends_on(self) -> str:
-        """Fingerprint of the settings of the training, and of the taxa that labels stand for."""
+        """Key of the training: its settings, and the taxa that labels stand for."""
         settings, taxonomy = self.config.classification, self.config.taxonomy
         taxa = taxonomy.read_text("utf-8", "replace") if taxonomy and taxonomy.exists() else ""
-        return cfg.fingerprint(seston.__version__, settings.training if settings else None, taxa)
+        return cfg.fingerprint(code_of("train"), settings.training if settings else None, taxa)
 
-    def scores_depend_on(self) -> str:
-        """Fingerprint of the settings of the scores. The engine is none: labels are the same."""
-        settings = self.config.classification
-        told = (settings.keep_embedding, settings.unknown_false_alarm) if settings else None
-        return cfg.fingerprint(str(told))
+    def scores_depend_on(self, campaign: str, block: str) -> str:
+        """Key of the scores of a block."""
+        objects = self.objects_depend_on(campaign, block)
+        return self.keys(campaign).scores(objects, self._model_key)
+
+    @cached_property
+    def _model_key(self) -> str:
+        """What tells the model from others before it is there, where the workflow trains it."""
+        if self.model is None:
+            return ""
+        if self.learning_set:
+            return self.model_depends_on()
+        from seston.learn.card import load_card
+
+        return load_card(Path(self.model)).hash
 
     def gather_depends_on(self, campaign: str) -> str:
-        """Fingerprint of the settings of the gather."""
-        config, rows = self.config, self.campaigns[campaign].deployments
-        despike, named = config.profiles.despike, self.campaigns[campaign].classification
+        """Key of the objects of a campaign."""
+        config, loaded = self.config, self.campaigns[campaign]
+        named = loaded.classification
         naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
-            seston.__version__, config.ingest, config.publication, str(despike), naming, *rows
+            code_of("gather"),
+            config.publication,
+            str(config.profiles.despike),
+            naming,
+            self.manifest_depends_on(campaign),
+            *(self.scores_depend_on(campaign, block.name) for block in self._blocks(campaign)),
         )
+
+    def _blocks(self, campaign: str) -> tuple[Block, ...]:
+        return self.campaigns[campaign].blocks if self.ready(campaign) else ()
 
     def particles(self, wanted: str | None = None) -> list[str]:
         """Name the particles datasets that there will be, of one campaign or of all."""
@@ -166,17 +241,56 @@ class Plan:
 
     def particles_depend_on(self, campaign: str) -> str:
         """Fingerprint of settings and source files of the particles."""
-        own = cfg.fingerprint(self.config.particles, self.config.publication)
+        own = cfg.fingerprint(code_of("particles"), self.config.particles, self.config.publication)
         return f"{own} {self.manifest_depends_on(campaign)}"
 
     def profiles_depend_on(self, campaign: str) -> str:
-        """Fingerprint of the settings of the profiles."""
-        rows = self.campaigns[campaign].deployments
+        """Key of the profiles."""
         settings = self.campaigns[campaign].classification
-        method = settings.quantification if settings else None
         return cfg.fingerprint(
-            seston.__version__, self.config.profiles, self.config.publication, method, *rows
+            code_of("profile"),
+            self.config.profiles,
+            self.config.publication,
+            settings.quantification if settings else None,
+            self.gather_depends_on(campaign),
         )
+
+    def report_depends_on(self, campaign: str) -> str:
+        """Key of the report: of the numbers in it, and of how they are drawn."""
+        return cfg.fingerprint(code_of("report"), self.profiles_depend_on(campaign))
+
+
+def _pixels_listed(frames: Path) -> float:
+    """Sum the pixels of the frames in a list; 0 where there is none yet."""
+    try:
+        sizes = pd.read_csv(frames, usecols=["height", "width"])
+    except (OSError, ValueError):
+        return 0.0
+    return float((sizes["height"] * sizes["width"]).sum())
+
+
+def _shards_in(record: Path) -> dict[str, dict[str, int]] | None:
+    """Read what the record of a block tells of each of its shards; None where it tells nothing."""
+    try:
+        shards = json.loads(record.read_text("utf-8"))["shards"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return shards if isinstance(shards, dict) else None
+
+
+def _counted(record: Path, what: str) -> float:
+    """Sum what a record counts of its shards; 0 where there is none."""
+    shards = _shards_in(record) or {}
+    return float(sum(about.get(what, 0) for about in shards.values()))
+
+
+def _holds(campaign: Campaign, record: Path) -> bool:
+    """Say whether the stores of all shards that a record names are there."""
+    name = "objects.zarr" if record.stem == "segment" else "scores.zarr"
+    shards = _shards_in(record)
+    if shards is None:
+        return False
+    return all(read_key(campaign.shard_folder(str(shard)) / name) is not None for shard in shards)
 
 
 def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> Plan:

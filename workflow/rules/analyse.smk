@@ -15,15 +15,19 @@ rule profile:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: budget.rows_mb(
+            PLAN.whole_work(wildcards.campaign), threads, attempt
+        ),
+        runtime=lambda wildcards, threads, attempt: budget.rows_minutes(
+            PLAN.whole_work(wildcards.campaign), threads, attempt
+        ),
     params:
         depends_on=lambda wildcards: PLAN.profiles_depend_on(wildcards.campaign),
     message:
         "Bin {wildcards.campaign} by profile, depth and taxon"
     shell:
         "seston profile {wildcards.campaign} "
-        "--cores {threads} --memory {resources.mem_mb} &> {log}"
+        f"--cores {{threads}} --memory {{resources.mem_mb}} {LIMIT}&> {{log}}"
 
 
 # Particles without images, of instruments that count them.

@@ -76,25 +76,34 @@ if PLAN.network:
 
 rule classify:
     input:
-        objects=f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr",
+        objects=f"{RESULTS}/{{campaign}}/blocks/{{block}}/segment.json",
         model=lambda wildcards: PLAN.classifier_of(wildcards.campaign),
     output:
-        directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/scores.zarr"),
+        f"{RESULTS}/{{campaign}}/blocks/{{block}}/classify.json",
     log:
-        f"{LOGS}/{{campaign}}/classify/{{shard}}.log",
+        f"{LOGS}/{{campaign}}/classify/{{block}}.log",
     benchmark:
-        f"{LOGS}/{{campaign}}/classify/{{shard}}.tsv"
+        f"{LOGS}/{{campaign}}/classify/{{block}}.tsv"
     conda:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=lambda wildcards, threads, attempt: 3000 * threads * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: budget.classify_mb(
+            threads, PLAN.gpus, attempt
+        ),
+        runtime=lambda wildcards, threads, attempt: budget.classify_minutes(
+            PLAN.work_of(wildcards.campaign, wildcards.block),
+            threads,
+            PLAN.gpus,
+            attempt,
+        ),
         gpu=PLAN.gpus,
     params:
-        depends_on=PLAN.scores_depend_on(),
+        depends_on=lambda wildcards: PLAN.scores_depend_on(
+            wildcards.campaign, wildcards.block
+        ),
     message:
-        "Classify {wildcards.campaign}, shard {wildcards.shard}"
+        "Classify {wildcards.campaign}, block {wildcards.block}"
     shell:
-        "seston classify {wildcards.campaign} {wildcards.shard} "
-        "--cores {threads} --memory {resources.mem_mb} &> {log}"
+        "seston classify {wildcards.campaign} {wildcards.block} "
+        f"--cores {{threads}} --memory {{resources.mem_mb}} {LIMIT}&> {{log}}"

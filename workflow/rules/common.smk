@@ -3,7 +3,9 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
+from seston import budget
 from seston.errors import SestonError
 from seston.plan import open_plan
 
@@ -12,9 +14,15 @@ try:
 except SestonError as error:
     raise WorkflowError(str(error)) from None
 
+if workflow.is_main_process:
+    for record in PLAN.forget_what_is_lost():
+        logger.warning(f"{record}: a shard that it names is gone; it is made again")
+
 RESULTS = PLAN.config.results.as_posix()
 DATA = PLAN.config.simulate.folder.as_posix()
 LOGS = "logs"
+# Only a batch system ends jobs whose time is up; a slow laptop just takes longer.
+LIMIT = "--minutes {resources.runtime} " if workflow.remote_exec else ""
 ENVIRONMENT = f"../../envs/{'gpu' if PLAN.gpus else 'cpu'}.yaml"
 
 # The commands of this very environment, activated or not, and the configuration that they read.
@@ -27,7 +35,7 @@ shell.prefix(
 
 wildcard_constraints:
     campaign="[^/]+",
-    shard="[^/]+",
+    block="[^/]+",
 
 
 def simulated(campaign):
@@ -37,37 +45,37 @@ def simulated(campaign):
     return [checkpoints.simulate.get(campaign=campaign).output[0]]
 
 
-def everything(name):
-    """Input function: the stores of one name of all shards of all campaigns."""
+def everything(step):
+    """Input function: the records of one step of all blocks of all campaigns."""
 
     def of_all_campaigns(wildcards):
         for campaign in PLAN.campaigns:
             simulated(campaign)
         return [
-            store
+            record
             for campaign in PLAN.campaigns
-            for store in PLAN.stores(campaign, name)
+            for record in PLAN.records(campaign, step)
         ]
 
     return of_all_campaigns
 
 
-def stores(name):
-    """Input function: the stores of one name of all shards of the campaign."""
+def records(step):
+    """Input function: the records of one step of all blocks of the campaign."""
 
-    def of_all_shards(wildcards):
+    def of_all_blocks(wildcards):
         simulated(wildcards.campaign)
-        return PLAN.stores(wildcards.campaign, name)
+        return PLAN.records(wildcards.campaign, step)
 
-    return of_all_shards
+    return of_all_blocks
 
 
-def manifest_of_shard(wildcards):
-    """Input function: a new manifest redoes only the shards whose files or settings changed.
+def manifest_of_block(wildcards):
+    """Input function: a new manifest redoes only the blocks whose files or settings changed.
 
     `ancient` alone would not do: where the manifest is made again, Snakemake does not look at the
     parameters of what hangs on it.
     """
     manifest = f"{RESULTS}/{wildcards.campaign}/manifest"
-    done = PLAN.is_segmented(wildcards.campaign, wildcards.shard)
+    done = PLAN.is_segmented(wildcards.campaign, wildcards.block)
     return ancient(manifest) if done else manifest

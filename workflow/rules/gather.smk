@@ -2,8 +2,8 @@
 rule gather:
     input:
         manifest=f"{RESULTS}/{{campaign}}/manifest",
-        objects=stores("objects.zarr"),
-        scores=stores("scores.zarr"),
+        objects=records("segment"),
+        scores=records("classify"),
     output:
         directory(f"{RESULTS}/{{campaign}}/objects.zarr"),
     log:
@@ -14,12 +14,16 @@ rule gather:
         "../../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: budget.rows_mb(
+            PLAN.whole_work(wildcards.campaign), threads, attempt
+        ),
+        runtime=lambda wildcards, threads, attempt: budget.rows_minutes(
+            PLAN.whole_work(wildcards.campaign), threads, attempt
+        ),
     params:
         depends_on=lambda wildcards: PLAN.gather_depends_on(wildcards.campaign),
     message:
         "Gather the objects of {wildcards.campaign}"
     shell:
         "seston gather {wildcards.campaign} "
-        "--cores {threads} --memory {resources.mem_mb} &> {log}"
+        f"--cores {{threads}} --memory {{resources.mem_mb}} {LIMIT}&> {{log}}"

@@ -15,6 +15,8 @@ rule report:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 30 * attempt,
+    params:
+        depends_on=lambda wildcards: PLAN.report_depends_on(wildcards.campaign),
     message:
         "Report on {wildcards.campaign}"
     shell:

@@ -1,26 +1,32 @@
-# Objects of each shard: found, measured, cut out.
+# Objects of the shards of each block: found, measured, cut out. The record alone is an output:
+# shards that are whole outlive a job that failed.
 rule segment:
     input:
-        manifest=manifest_of_shard,
-        network=lambda wildcards: PLAN.network_of(wildcards.campaign, wildcards.shard),
+        manifest=manifest_of_block,
+        network=lambda wildcards: PLAN.network_of(wildcards.campaign, wildcards.block),
     output:
-        directory(f"{RESULTS}/{{campaign}}/shards/{{shard}}/objects.zarr"),
+        f"{RESULTS}/{{campaign}}/blocks/{{block}}/segment.json",
     log:
-        f"{LOGS}/{{campaign}}/segment/{{shard}}.log",
+        f"{LOGS}/{{campaign}}/segment/{{block}}.log",
     benchmark:
-        f"{LOGS}/{{campaign}}/segment/{{shard}}.tsv"
+        f"{LOGS}/{{campaign}}/segment/{{block}}.tsv"
     conda:
         "../../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, threads, attempt: 2000 * threads * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: budget.segment_mb(threads, attempt),
+        runtime=lambda wildcards, threads, attempt: budget.segment_minutes(
+            PLAN.work_of(wildcards.campaign, wildcards.block),
+            threads,
+            PLAN.method_of(wildcards.campaign, wildcards.block),
+            attempt,
+        ),
     params:
         depends_on=lambda wildcards: PLAN.objects_depend_on(
-            wildcards.campaign, wildcards.shard
+            wildcards.campaign, wildcards.block
         ),
     message:
-        "Segment {wildcards.campaign}, shard {wildcards.shard}"
+        "Segment {wildcards.campaign}, block {wildcards.block}"
     shell:
-        "seston segment {wildcards.campaign} {wildcards.shard} "
-        "--cores {threads} --memory {resources.mem_mb} &> {log}"
+        "seston segment {wildcards.campaign} {wildcards.block} "
+        f"--cores {{threads}} --memory {{resources.mem_mb}} {LIMIT}&> {{log}}"

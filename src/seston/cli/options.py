@@ -10,8 +10,13 @@ import typer
 STEPS, LEARNING, TOOLS = "Steps of the workflow", "Classifiers", "Tools"
 
 CampaignName = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="As in campaigns.csv.")]
-ShardName = Annotated[
-    str, typer.Argument(metavar="SHARD", help="<deployment>-<number>, as in the manifest.")
+PartName = Annotated[
+    str,
+    typer.Argument(
+        metavar="PART",
+        help="A block, <deployment>-b<number>, of which what is whole stays; or a single shard, "
+        "<deployment>-<number>, which is made anew.",
+    ),
 ]
 ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="SESTON_CONFIG", help="The configuration.")
@@ -23,6 +28,24 @@ Cores = Annotated[
 Memory = Annotated[
     int | None,
     typer.Option(min=1, help="Memory of the job, MB; no limit if absent.", show_default=False),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        help="Time of the job from its start: it ends itself before, and keeps what is finished. "
+        "What the batch system tells if absent.",
+        show_default=False,
+    ),
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--performance-report",
+        envvar="SESTON_PERFORMANCE_REPORT",
+        help="Keep Dask's performance report as this page; in a folder, one for each job.",
+        show_default=False,
+    ),
 ]
 Scheduler = Annotated[
     str | None,

@@ -10,8 +10,10 @@ from seston.cli.options import (
     ConfigPath,
     Cores,
     Memory,
+    Minutes,
+    PartName,
+    Report,
     Scheduler,
-    ShardName,
 )
 
 
@@ -27,41 +29,47 @@ def ingest(campaign: CampaignName, config: ConfigPath = CONFIG) -> None:
 @app.command(rich_help_panel=STEPS)
 def segment(
     campaign: CampaignName,
-    shard: ShardName,
+    part: PartName,
     config: ConfigPath = CONFIG,
     cores: Cores = None,
     memory: Memory = None,
+    minutes: Minutes = None,
     scheduler: Scheduler = None,
+    performance_report: Report = None,
 ) -> None:
-    """Find and measure the objects of one shard."""
+    """Find and measure the objects of a block of shards, or of one."""
     from seston.campaign import load_campaign
     from seston.cluster import connect
-    from seston.stages.segment import segment as run
+    from seston.stages.blocks import segment_part as run
 
     loaded = load_campaign(config, campaign)
-    chosen = loaded.shard(shard)
-    with connect(cores, memory, scheduler) as client:
+    chosen = loaded.part(part)
+    with connect(cores, memory, scheduler, minutes=minutes, report=performance_report) as client:
         run(loaded, chosen, client)
 
 
 @app.command(rich_help_panel=STEPS)
 def classify(
     campaign: CampaignName,
-    shard: ShardName,
+    part: PartName,
     config: ConfigPath = CONFIG,
     cores: Cores = None,
     memory: Memory = None,
+    minutes: Minutes = None,
     scheduler: Scheduler = None,
+    performance_report: Report = None,
 ) -> None:
-    """Score the objects of one shard with the classifier."""
+    """Score the objects of a block of shards, or of one, with the classifier."""
     from seston.campaign import load_campaign
     from seston.cluster import connect
-    from seston.stages.classify import classify as run
+    from seston.stages.blocks import classify_part as run
 
     loaded = load_campaign(config, campaign)
-    chosen = loaded.shard(shard)
+    chosen = loaded.part(part)
     gpus = loaded.classification.gpus if loaded.classification else 0
-    with connect(gpus or cores, memory, scheduler) as client:
+    with connect(
+        cores, memory, scheduler, gpus=gpus, minutes=minutes, report=performance_report
+    ) as client:
         run(loaded, chosen, client)
 
 
@@ -71,15 +79,17 @@ def gather(
     config: ConfigPath = CONFIG,
     cores: Cores = None,
     memory: Memory = None,
+    minutes: Minutes = None,
     scheduler: Scheduler = None,
+    performance_report: Report = None,
 ) -> None:
     """Join all shards into one objects dataset, with positions and taxa."""
     from seston.campaign import load_campaign
     from seston.cluster import connect
-    from seston.stages.gather import gather as run
+    from seston.stages.blocks import gather_mended as run
 
     loaded = load_campaign(config, campaign)
-    with connect(cores, memory, scheduler) as client:
+    with connect(cores, memory, scheduler, minutes=minutes, report=performance_report) as client:
         run(loaded, client)
 
 
@@ -89,7 +99,9 @@ def profile(
     config: ConfigPath = CONFIG,
     cores: Cores = None,
     memory: Memory = None,
+    minutes: Minutes = None,
     scheduler: Scheduler = None,
+    performance_report: Report = None,
 ) -> None:
     """Bin objects and water by profile, depth and taxon, beside the environment."""
     from seston.campaign import load_campaign
@@ -97,7 +109,7 @@ def profile(
     from seston.stages.profile import profile as run
 
     loaded = load_campaign(config, campaign)
-    with connect(cores, memory, scheduler) as client:
+    with connect(cores, memory, scheduler, minutes=minutes, report=performance_report) as client:
         run(loaded, client)
 
 

@@ -13,7 +13,12 @@ from seston.config.base import Name, Positive, Strict
 class Ingest(Strict):
     """How frames are listed, put in order and joined with positions."""
 
-    files_per_shard: int = Field(64, ge=1, description="consecutive files in one shard")
+    files_per_shard: int = Field(
+        64, ge=1, description="consecutive files in one shard: what is written, or lost, at once"
+    )
+    shards_per_block: int = Field(
+        8, ge=1, description="consecutive shards in one block: the work of one job"
+    )
     position_tolerance_s: Positive = Field(
         2.0, description="longest distance in time between a frame and a record of position"
     )

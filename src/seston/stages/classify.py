@@ -19,6 +19,7 @@ from seston import cluster
 from seston.campaign import Campaign, Shard
 from seston.config import Classification
 from seston.errors import ConfigError, StoreError
+from seston.keys import Keys
 from seston.progress import progress
 from seston.store import (
     check_whole,
@@ -26,6 +27,7 @@ from seston.store import (
     new_scores,
     open_group,
     read_column,
+    read_key,
     read_vignettes,
 )
 
@@ -74,7 +76,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     from seston.learn import load_card
 
     if campaign.instrument(shard.deployment).segmentation.method == "semantic":
-        _hand_on(campaign.shard_folder(shard.name))
+        _hand_on(campaign, shard)
         return
     settings = settings_of(campaign)
     card = load_card(settings.model)
@@ -85,6 +87,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     engine = client.submit(choose, settings, pure=False).result()
     tasks = ((objects, start, stop) for start, stop in ranges(total, settings.gpus))
     title = f"classify {campaign.name}/{shard.name}"
+    key = scores_key(campaign, shard)
     # A model that looks at measured features alone has no network, and so nothing to keep.
     kept = int(card.backbone.get("n_features", 0)) if settings.keep_embedding else 0
     attributes = {
@@ -93,7 +96,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
         "unknown_false_alarm": settings.unknown_false_alarm,
     }
     with (
-        new_scores(folder / "scores.zarr", list(card.taxa), attributes, kept) as writer,
+        new_scores(folder / "scores.zarr", list(card.taxa), attributes, kept, key) as writer,
         progress(title, total, "objects") as shown,
     ):
         for scores, embedding in cluster.stream(client, Scorer(settings, engine.name), tasks):
@@ -101,8 +104,18 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
             shown.advance(len(scores), len(scores))
 
 
-def _hand_on(folder: Path) -> None:
+def scores_key(campaign: Campaign, shard: Shard) -> str:
+    """Key of a shard's scores: of the objects that are there, and of the model as it is."""
+    from seston.learn import load_card
+
+    made_of = read_key(campaign.shard_folder(shard.name) / "objects.zarr") or ""
+    model = load_card(campaign.classification.model).hash if campaign.classification else ""
+    return Keys(campaign).scores(made_of, model)
+
+
+def _hand_on(campaign: Campaign, shard: Shard) -> None:
     """Write the scores that the objects came with."""
+    folder = campaign.shard_folder(shard.name)
     objects = folder / "objects.zarr"
     check_whole(objects)
     group = open_group(objects)
@@ -111,7 +124,8 @@ def _hand_on(folder: Path) -> None:
         raise StoreError(
             "were not found by a network", where=objects, cure="Run `seston segment` again."
         )
-    with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}) as writer:
+    key = scores_key(campaign, shard)
+    with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}, key=key) as writer:
         for start, stop in ranges(length(group, "scores") if "scores" in group else 0):
             writer.append(read_column(group, "scores", slice(start, stop)))
 

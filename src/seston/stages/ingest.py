@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import xarray as xr
 
-from seston.campaign import Campaign, Shard
+from seston.campaign import Campaign, Shard, frames_file
 from seston.config import Deployment
 from seston.deployments import check_paths
 from seston.errors import InputError
+from seston.keys import Keys
 from seston.stages import manifest
-from seston.store import fill_store, new_folder
+from seston.store import check_whole, fill_store, new_folder
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +34,12 @@ def ingest(campaign: Campaign) -> None:
         A log cannot be read, or no frame of the campaign is usable.
     """
     check_paths(list(campaign.deployments), campaign.config.campaigns)
+    keys = Keys(campaign)
     with new_folder(campaign.manifest) as draft:
-        usable = sum(_ingest_deployment(campaign, one, draft) for one in campaign.deployments)
+        usable = sum(
+            _ingest_deployment(campaign, one, keys.frames(one), draft)
+            for one in campaign.deployments
+        )
         if not usable:
             raise InputError(
                 "no frame of this campaign can be used",
@@ -41,16 +48,56 @@ def ingest(campaign: Campaign) -> None:
             )
 
 
-def _ingest_deployment(campaign: Campaign, deployment: Deployment, draft: Path) -> int:
+def _ingest_deployment(campaign: Campaign, deployment: Deployment, key: str, draft: Path) -> int:
+    """List a deployment, or take over what stands of it; give the number of usable frames."""
+    kept = _kept(campaign, deployment, key)
+    if kept is not None:
+        log.info("ingest %s: nothing has changed", deployment.deployment)
+        _take_over(campaign, deployment, draft)
+    else:
+        kept = _list_deployment(campaign, deployment, draft)
+    note = {"key": key, "usable": kept}
+    _note(draft, deployment).write_text(json.dumps(note) + "\n", "ascii")
+    return kept
+
+
+def _list_deployment(campaign: Campaign, deployment: Deployment, draft: Path) -> int:
     reader = campaign.reader(deployment)
     frames = reader.frames().reset_index(drop=True)
-    shards = [s for s in campaign.shards if s.deployment == deployment]
+    shards = campaign.shards_of(deployment)
     for shard in shards:
-        manifest.write_frames(_frames_of(frames, shard), manifest.frames_file(draft, shard.name))
+        manifest.write_frames(_frames_of(frames, shard), frames_file(draft, shard.name))
     environment = reader.environment()
     fill_store(manifest.environment_store(draft, deployment.deployment), environment)
     _report(deployment, frames, len(shards), environment)
     return int(frames["usable"].sum())
+
+
+def _note(folder: Path, deployment: Deployment) -> Path:
+    """Where the key of what is listed of a deployment stands."""
+    return folder / f".{deployment.deployment}.json"
+
+
+def _kept(campaign: Campaign, deployment: Deployment, key: str) -> int | None:
+    """Give the usable frames of a deployment that is listed already, from the same files."""
+    try:
+        note = json.loads(_note(campaign.manifest, deployment).read_text("ascii"))
+        same = note["key"] == key
+        usable = int(note["usable"])
+        check_whole(manifest.environment_store(campaign.manifest, deployment.deployment))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    lists = [frames_file(campaign.manifest, s.name) for s in campaign.shards_of(deployment)]
+    return usable if same and all(path.exists() for path in lists) else None
+
+
+def _take_over(campaign: Campaign, deployment: Deployment, draft: Path) -> None:
+    for shard in campaign.shards_of(deployment):
+        target = frames_file(draft, shard.name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(frames_file(campaign.manifest, shard.name), target)
+    environment = manifest.environment_store(campaign.manifest, deployment.deployment)
+    shutil.copytree(environment, manifest.environment_store(draft, deployment.deployment))
 
 
 def _frames_of(frames: pd.DataFrame, shard: Shard) -> pd.DataFrame:

@@ -8,16 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from seston.campaign import Campaign, Shard
+from seston.campaign import Campaign, Shard, frames_file
 from seston.errors import StoreError
 from seston.readers.listing import with_dtypes
 from seston.store import load_dataset
 from seston.variables import FRAMES
-
-
-def frames_file(manifest: Path, shard: str) -> Path:
-    """Where the frames of a shard are listed."""
-    return manifest / "frames" / f"{shard}.csv"
 
 
 def environment_store(manifest: Path, deployment: str) -> Path:
@@ -73,7 +68,7 @@ def frames_around(campaign: Campaign, shard: Shard, lines: int, number: int) -> 
         At least so many lines and so many frames are given before and after the shard's own,
         where the deployment has them.
     """
-    names = [s.name for s in campaign.shards if s.deployment == shard.deployment]
+    names = [s.name for s in campaign.shards_of(shard.deployment)]
     here = names.index(shard.name)
     own = read_frames(campaign, shard.name)
     before = _collect(campaign, names[:here][::-1], lines, number)[::-1]

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from seston.campaign import Campaign, Shard
+from seston.campaign import Campaign, Shard, frames_file
 from seston.errors import ConfigError
 from seston.plot import overlay
 from seston.readers import FrameReader
@@ -59,7 +59,7 @@ def draw(campaign: Campaign, frame_id: str | None, out: Path) -> str:
             return f"{frame['frame_id']}: {np.count_nonzero(rows == row):,} objects"
     raise ConfigError(
         f"no frame {frame_id!r}" if frame_id else "no frame of the campaign holds an object",
-        where=manifest.frames_file(campaign.manifest, "*"),
+        where=frames_file(campaign.manifest, "*"),
         cure="The column frame_id of these lists names them.",
     )
 

@@ -20,11 +20,12 @@ from seston.config import Segmentation
 from seston.errors import ConfigError
 from seston.features import names_of
 from seston.image import whoi
+from seston.keys import Keys
 from seston.progress import progress
 from seston.readers import FrameReader, VignetteReader
 from seston.stages import manifest, poison, vignettes, windows
 from seston.stages.found import Found
-from seston.store import new_file, new_objects
+from seston.store import new_objects
 
 
 def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
@@ -38,7 +39,8 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
         The disk is full.
     """
     target = campaign.shard_folder(shard.name) / "objects.zarr"
-    with new_objects(target, names_of(campaign.config.features)) as (_, writer):
+    key = Keys(campaign).objects(shard)
+    with new_objects(target, names_of(campaign.config.features), key) as (_, writer):
         work, tasks = _work(campaign, shard)
         frames = manifest.read_frames(campaign, shard.name)
         account = _Account(frames)
@@ -52,8 +54,6 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
             shown.advance(len(frames) - shown.done)  # unusable frames are in no task
         named = _named_by(campaign.instrument(shard.deployment).segmentation)
         writer.close(account.frame_variables(), account.attributes() | named)
-    with new_file(campaign.fingerprint_file(shard.name)) as draft:
-        draft.write_text(campaign.segmentation_fingerprint(shard.name), "ascii")
 
 
 def _work(campaign: Campaign, shard: Shard) -> tuple[partial[Found], Iterator[Any]]:

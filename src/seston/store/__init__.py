@@ -1,7 +1,7 @@
 """Datasets on disk: Zarr stores that are written atomically and open as xarray Datasets."""
 
 from seston.atomic import new_file, new_folder
-from seston.store.damage import check_whole, damage_explained
+from seston.store.damage import check_whole, damage_explained, is_whole, read_key
 from seston.store.objects import (
     length,
     load_dataset,
@@ -19,6 +19,7 @@ __all__ = [
     "check_whole",
     "damage_explained",
     "fill_store",
+    "is_whole",
     "length",
     "load_dataset",
     "new_file",
@@ -29,6 +30,7 @@ __all__ = [
     "open_group",
     "read_column",
     "read_feature",
+    "read_key",
     "read_vignettes",
     "write_dataset",
 ]

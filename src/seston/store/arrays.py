@@ -39,6 +39,8 @@ BYTES_PER_SHARD = 1 << 26
 CODEC = ZstdCodec(level=1, checksum=True)
 #: Attribute of a store: its files of chunks. (Chunks of nothing but fill values have none.)
 STORED_FILES = "stored_files"
+#: Hidden file of a store: the key of all that it is made of.
+KEY = ".key"
 
 
 @contextmanager
@@ -193,11 +195,14 @@ def count_files(path: Path) -> int:
     return sum(name != "zarr.json" and not name.startswith(".") for name in names)
 
 
-def finish_store(path: Path) -> None:
+def finish_store(path: Path, key: str = "") -> None:
     """Say in a store how many files it has, and put the metadata of all arrays into one file.
 
-    It then opens with one read. Nothing may be written into it any more.
+    It then opens with one read. Nothing may be written into it any more. With a `key`, it says
+    too what it was made of: see `store.read_key`.
     """
+    if key:
+        (path / KEY).write_text(key, "ascii")
     zarr.open_group(path, mode="r+").attrs[STORED_FILES] = count_files(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # not yet in the Zarr v3 specification, read by all

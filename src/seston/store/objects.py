@@ -142,10 +142,13 @@ def write_frames(group: zarr.Group, frames: Mapping[str, NDArray[Any]]) -> None:
 
 
 @contextmanager
-def new_objects(path: Path, names: Sequence[str]) -> Iterator[tuple[Path, ObjectWriter]]:
+def new_objects(
+    path: Path, names: Sequence[str], key: str = ""
+) -> Iterator[tuple[Path, ObjectWriter]]:
     """Open a writer of objects with these features.
 
-    The store appears at `path` only when the block ends well.
+    The store appears at `path` only when the block ends well, and with it the key of what it was
+    made of.
     """
     with new_folder(path) as draft:
         writer = ObjectWriter(draft, names)
@@ -153,7 +156,7 @@ def new_objects(path: Path, names: Sequence[str]) -> Iterator[tuple[Path, Object
             yield draft, writer
         finally:
             writer.stop()
-        finish_store(draft)
+        finish_store(draft, key)
 
 
 def open_group(path: Path) -> zarr.Group:
@@ -318,7 +321,11 @@ class ScoreWriter:
 
 @contextmanager
 def new_scores(
-    path: Path, taxa: Sequence[str], attributes: Mapping[str, Any], n_embedding: int = 0
+    path: Path,
+    taxa: Sequence[str],
+    attributes: Mapping[str, Any],
+    n_embedding: int = 0,
+    key: str = "",
 ) -> Iterator[ScoreWriter]:
     """Open a writer of scores (object, taxon), whose store appears when the block ends well.
 
@@ -331,4 +338,4 @@ def new_scores(
         yield writer
         writer.close()
         group.attrs.update(dict(attributes))
-        finish_store(draft)
+        finish_store(draft, key)

@@ -1,0 +1,146 @@
+"""What decides that something is done again, and what does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grimp
+import pytest
+
+import tiny
+from seston import keys
+from seston.campaign import load_campaign
+from seston.keys import CODE, Keys, code_of
+from seston.plan import Plan, open_plan
+
+#: Code that moves, counts, draws or explains results, or lists what there is, and changes none.
+NO_RESULTS = (
+    "seston", "seston.ahead", "seston.atomic", "seston.budget", "seston.campaign", "seston.cluster",
+    "seston.config", "seston.errors", "seston.keys", "seston.learn", "seston.plot",
+    "seston.progress", "seston.units", "seston.deployments",
+)  # fmt: skip
+#: What a module of a step calls for another step alone.
+LISTED = {step: set[str]() for step in CODE} | {"segment": {"seston.simulate.annotated"}}
+#: Modules of the steps that are not named as their step is.
+MODULES = {"train_semantic": "semantic"}
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.simulate(tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture
+def config(simulated: Path, tmp_path: Path) -> Path:
+    return tiny.prepare(tmp_path, simulated)
+
+
+def changed(config: Path, old: str, new: str) -> Plan:
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+    return open_plan([config])
+
+
+def all_keys(plan: Plan) -> dict[str, object]:
+    block = plan.campaigns["tow"].blocks[0].name
+    return {
+        "manifest": plan.manifest_depends_on("tow"),
+        "objects": plan.objects_depend_on("tow", block),
+        "gather": plan.gather_depends_on("tow"),
+        "profiles": plan.profiles_depend_on("tow"),
+        "report": plan.report_depends_on("tow"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "redone"),
+    [
+        ("bin_size_m: 5", "bin_size_m: 6", {"profiles", "report"}),
+        ("profiles:", "publication: {title: Another}\nprofiles:", {"gather", "profiles", "report"}),
+        (
+            "profiles:",
+            "instruments: {isiis: {segmentation: {threshold: 0.93}}}\nprofiles:",
+            {"objects", "gather", "profiles", "report"},
+        ),
+        (
+            "profiles:",
+            "instruments: {isiis: {optics: {speed_m_s: 1.9}}}\nprofiles:",
+            {"manifest", "objects", "gather", "profiles", "report"},
+        ),
+        ("files_per_shard: 2", "files_per_shard: 2, shards_per_block: 2", set()),
+    ],
+)
+def test_a_setting_redoes_what_it_changes_and_what_follows_and_nothing_else(
+    config: Path, old: str, new: str, redone: set[str]
+) -> None:
+    before = all_keys(open_plan([config]))
+    after = all_keys(changed(config, old, new))
+    assert {name for name in before if before[name] != after[name]} == redone
+
+
+def test_a_change_in_how_figures_are_drawn_redoes_the_report_alone(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = all_keys(open_plan([config]))
+    real = keys.code_of
+
+    def other(step: str) -> str:
+        return real(step) + ("*" if "plot" in CODE[step] else "")
+
+    for room in ("seston.keys.code_of", "seston.plan.code_of"):
+        monkeypatch.setattr(room, other)
+    after = all_keys(open_plan([config]))
+    assert {name for name in before if before[name] != after[name]} == {"report"}
+
+
+def test_a_source_file_that_changes_redoes_its_shard_and_the_neighbours(config: Path) -> None:
+    campaign = load_campaign(config, "tow")
+    before = [Keys(campaign).objects(shard) for shard in campaign.shards]
+    file = campaign.deployments[0].path / campaign.shards[0].files[0]
+    with file.open("ab") as handle:
+        handle.write(b"\0")
+    after = [Keys(campaign).objects(shard) for shard in campaign.shards]
+    assert [a != b for a, b in zip(after, before, strict=True)] == [True, True]
+
+
+def test_a_deployment_that_is_added_leaves_the_keys_of_the_others(config: Path) -> None:
+    campaign = load_campaign(config, "tow")
+    before = {s.name: Keys(campaign).objects(s) for s in campaign.shards}
+    listed = config.parent / "campaigns.csv"
+    first = listed.read_text().splitlines()[1]
+    listed.write_text(listed.read_text() + first.replace("tow,a,", "tow,b,") + "\n")
+    more = load_campaign(config, "tow")
+    after = {s.name: Keys(more).objects(s) for s in more.shards}
+    assert len(after) == 2 * len(before)
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize("step", sorted(CODE))
+def test_the_code_that_a_step_calls_is_in_its_key(step: str) -> None:
+    graph = grimp.build_graph("seston")
+    waiting, seen = [f"seston.stages.{MODULES.get(step, step)}"], set[str]()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        called = graph.find_modules_directly_imported_by(module)
+        waiting += [m for m in called - seen if m.startswith("seston.stages.")]
+        seen |= called
+    assert {m for m in seen if not _is_in(m, CODE[step]) and not _is_no_result(m)} == LISTED[step]
+
+
+def _is_in(module: str, rooms: tuple[str, ...]) -> bool:
+    path = module.removeprefix("seston.").replace(".", "/")
+    return any(
+        path == room.removesuffix(".py") or path.startswith(f"{room}/") or path == room
+        for room in rooms
+    )
+
+
+def _is_no_result(module: str) -> bool:
+    return module in NO_RESULTS or module.startswith(("seston.cluster.", "seston.config."))
+
+
+def test_the_key_of_code_is_the_same_twice() -> None:
+    assert code_of.__wrapped__("report") == code_of("report")
+    assert code_of("report") != code_of("profile")
