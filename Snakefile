@@ -22,6 +22,14 @@ rule all:
     input:
         expand(f"{RESULTS}/{{campaign}}/report.html", campaign=PLAN.campaigns),
         PLAN.particles(),
-        # Shards by name too: one that was deleted is done again, and what follows from it.
-        everything("objects.zarr"),
-        everything("scores.zarr"),
+        # Blocks by name too: one of which a shard was deleted is done again, and what follows.
+        everything("segment"),
+        everything("classify"),
+
+
+onsuccess:
+    shell("seston status")
+
+
+onerror:
+    shell("seston status")
