@@ -6,9 +6,9 @@ Simulated ISIIS frames of 10240 lines through all depths, at the concentrations 
 2,500 objects a frame, 1 % of them plankton. Held against the truth:
 
 - threshold + CNN: all that is dark is found, then named by the demo's learning set and head;
-- threshold, filter, CNN: the same objects; boosted trees on their measured features, learned from
-  simulated frames of the natural detritus, leave out what is surely detritus; of the rest, a head
-  on the CNN's features and the measured ones, learned from what the filter lets through;
+- threshold, filter, CNN: the same objects, of which a filter (`seston train-filter`) leaves out what
+  is surely detritus; the rest is named by a classifier that learned from what the filter lets
+  through (`seston learning-set --frames N --filter F`, `seston train --inputs both`);
 - semantic: a network looks at frames and gives only plankton (`seston train-semantic`).
 
 A true organism counts if the scan's border does not cut it and its mask has the least diameter
@@ -38,35 +38,29 @@ for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from seston import learn
-from seston.config import Segmentation, SemanticTraining, Training
+from seston.config import Config, FilterTraining, Segmentation, SemanticTraining, Training
 from seston.image import Objects, find_objects
 from seston.image.regions import find_regions
-from seston.learn.networks import backbones
-from seston.learn.networks.extractor import Extractor
-from seston.learn.preprocess import SIZE_INPUTS
+from seston.learn.filtering import load_filter
 from seston.learn.semantic import load_semantic, train_semantic
 from seston.simulate import KINDS, LABELS, TowSettings, match, write_learning_set
 from seston.simulate.annotated import SimulatedFrames
 from seston.simulate.scene import pixel_height, take
 from seston.simulate.tow import Tow
+from seston.stages.filtering import train_filter, write_passed
 
 SETTINGS = Segmentation.model_validate({})
-EVEN = Segmentation.model_validate({"background": "none"})
 TOW = dataclasses.replace(
     TowSettings.full(), frame_lines=10240, frames_per_file=1, files_per_burst=1,
     burst_spacing_m=20.0,
 )  # fmt: skip
-SEED, SEED_LEARN, SEED_NATURAL = 5, 901, 902
+SEED, SEED_FILTER, SEED_HARD, SEED_NATURAL = 5, 901, 903, 902
 PLANKTON = tuple(kind.label for kind in KINDS if kind.plankton)
 WANTED_RECALL = 0.95
 #: Seconds in which the camera takes a frame.
 ACQUISITION_S = TOW.frame_lines / TOW.line_rate_hz
-#: Share of the plankton of the learning frames that the filter lets through.
-LET_THROUGH = 0.995
 PUBLISHED = {"ISIIS, threshold": (0.973, 0.009), "ISIIS, threshold + CNN": (0.918, 0.163)}
 
 
@@ -140,74 +134,34 @@ def demo_way(folder: Path, per_class: int) -> Way:
     return way
 
 
-class Filtered:
-    """Threshold, a filter on measured features, then the CNN with hard negatives."""
+def filtered_way(folder: Path, frames: int) -> Way:
+    """Threshold, a filter on measured features, then a classifier with hard negatives."""
+    begin = time.process_time()
+    settings = FilterTraining(model=folder / "filter", frames=frames, seed=SEED_FILTER)
+    train_filter(Config(filter=settings))
+    passing = Segmentation.model_validate({"filter": settings.model})
+    write_passed(folder / "hard", passing, frames=frames, seed=SEED_HARD)
+    training = Training(fine_tune=False, image_size=96, inputs="both")
+    learn.train(folder / "hard", folder / "hard-model", training)
+    chosen, model = load_filter(settings.model), learn.load_model(folder / "hard-model")
+    told = chosen.card.metrics
+    print(f"filter and classifier learned in {time.process_time() - begin:.0f} s; of {frames} "
+          f"frames, the filter lets {told['recall']:.2%} of the plankton and "
+          f"{told['passed_others']:.1%} of the detritus through; the classifier learned from "
+          f"{sum(model.card.training['learned_from'].values())} vignettes")  # fmt: skip
+    columns = {taxon: model.taxa.index(taxon) for taxon in PLANKTON if taxon in model.taxa}
 
-    def __init__(self, extractor, frames: int) -> None:
-        self._extractor = extractor
-        first, second = frames // 2, frames
-        features, labels, _ = self._mined(range(first))
-        self._trees = HistGradientBoostingClassifier(
-            max_iter=150, learning_rate=0.15, random_state=0
-        ).fit(features, labels > 0)
-        # The filter is held against other frames than those that it learned from.
-        features, labels, inputs = self._mined(range(first, second), look=True)
-        odds = self._odds(features)
-        self._limit = float(np.quantile(odds[labels > 0], 1 - LET_THROUGH))
-        passed = odds >= self._limit
-        self.passed = float(passed[labels == 0].mean())
-        values = self._inputs(inputs[passed], features[passed], odds[passed])
-        # Few measured values stand beside a thousand of the network: the penalty spares them.
-        self._spread = values.std(axis=0) + 1e-6
-        self._spread[-(features.shape[1] + 1 + len(SIZE_INPUTS)) :] /= 5
-        self._middle = values.mean(axis=0)
-        self._head = LogisticRegression(C=0.03, max_iter=500).fit(
-            (values - self._middle) / self._spread, labels[passed]
-        )
-
-    def _mined(self, numbers, *, look: bool = False):
-        """Objects of simulated frames: features, 0 or 1 + taxon, and the CNN's features."""
-        frames = SimulatedFrames(SEED_LEARN, plankton=80)
-        features, labels, inputs = [], [], []
-        for frame in map(frames.frame, numbers):
-            objects = find_objects(
-                frame.pixels, owned=slice(0, len(frame.pixels)), settings=EVEN,
-                pixel_height=frame.pixel_height, pixel_width=frame.pixel_width,
-            )  # fmt: skip
-            true = np.array([
-                (i.top, i.left, i.top + i.mask.shape[0], i.left + i.mask.shape[1])
-                for i in frame.instances
-            ])  # fmt: skip
-            pairs = match(boxes_of(objects), true).true_of()
-            taxa = np.array([1 + PLANKTON.index(i.taxon) for i in frame.instances])
-            features.append(objects.features)
-            labels.append(np.where(pairs >= 0, taxa[pairs], 0))
-            if look:
-                size = np.tile([frame.pixel_height, frame.pixel_width], (len(objects), 1))
-                inputs.append(self._extractor.features(
-                    vignettes_of(objects, range(len(objects))), size))  # fmt: skip
-        return (np.concatenate(features), np.concatenate(labels),
-                np.concatenate(inputs) if look else None)  # fmt: skip
-
-    def _odds(self, features: np.ndarray) -> np.ndarray:
-        return np.asarray(self._trees.decision_function(features))
-
-    @staticmethod
-    def _inputs(network: np.ndarray, features: np.ndarray, odds: np.ndarray) -> np.ndarray:
-        shaped = np.sign(features) * np.log1p(np.abs(features))
-        return np.column_stack([network, np.nan_to_num(shaped), odds]).astype(np.float32)
-
-    def __call__(self, scene: Scene):
+    def way(scene: Scene):
         objects = by_threshold(scene)
-        odds = self._odds(objects.features)
-        rows = np.flatnonzero(odds >= self._limit)
-        size = np.tile([scene.height_mm, TOW.pixel_width_mm], (len(rows), 1))
-        network = self._extractor.features(vignettes_of(objects, rows), size)
-        inputs = self._inputs(network, objects.features[rows], odds[rows])
-        known = self._head.predict_proba((inputs - self._middle) / self._spread)
-        scores = np.zeros((len(rows), 1 + len(PLANKTON)))
-        scores[:, self._head.classes_] = known  # of few frames, not all taxa are among them
-        return boxes_of(objects)[rows], scores[:, 1:]
+        rows = np.flatnonzero(chosen.passes(objects.features, objects.names))
+        size = (scene.height_mm, TOW.pixel_width_mm)
+        known = model.predict(vignettes_of(objects, rows), size) if len(rows) else None
+        scores = np.zeros((len(rows), len(PLANKTON)))
+        for taxon, column in columns.items():  # of few frames, not all taxa are among them
+            scores[:, PLANKTON.index(taxon)] = 0 if known is None else known[:, column]
+        return boxes_of(objects)[rows], scores
+
+    return way
 
 
 def semantic_way(folder: Path) -> Way:
@@ -308,12 +262,7 @@ def main() -> None:
 
 def make_ways(folder: Path, network: Path, quick: bool) -> dict[str, Way]:
     demo = demo_way(folder, 12 if quick else 120)
-    backbone, _ = backbones.pretrained("tf_efficientnet_lite0", "package")
-    extractor = Extractor(backbone, 96, learn.device())
-    begin = time.process_time()
-    filtered = Filtered(extractor, 4 if quick else 48)
-    print(f"filter and head learned in {time.process_time() - begin:.0f} s; the filter lets "
-          f"{filtered.passed:.1%} of the detritus through")  # fmt: skip
+    filtered = filtered_way(folder, 6 if quick else 48)
     if not network.exists() or quick:
         settings = SemanticTraining(model=network)
         if quick:

@@ -125,6 +125,12 @@ class Campaign:
         return tuple(dict.fromkeys(s.model for s in segmentations if s.model))
 
     @property
+    def filters(self) -> tuple[Path, ...]:
+        """Folders of the filters that leave out objects before they are stored."""
+        segmentations = (self.instrument(d).segmentation for d in self.deployments)
+        return tuple(dict.fromkeys(s.filter for s in segmentations if s.filter))
+
+    @property
     def classification(self) -> cfg.Classification | None:
         """How objects are named after they are found; None where nothing does, or has by then."""
         segmentations = (self.instrument(d).segmentation for d in self.deployments)
@@ -132,18 +138,20 @@ class Campaign:
         return None if found_named else self.config.classification
 
     def network_stamp(self, deployment: cfg.Deployment) -> str:
-        """Fingerprint of the network that finds the objects; empty where a threshold does.
+        """Fingerprint of the network or the filter that chooses the objects; empty without.
 
         Of one that the workflow trains: of the settings of its training, for it need not be there.
         """
-        from seston.learn.semantic import load_semantic_card
+        from seston.learn import load_card
 
-        model, trained = self.instrument(deployment).segmentation.model, self.config.semantic
+        settings = self.instrument(deployment).segmentation
+        model = settings.model or settings.filter
         if model is None:
             return ""
-        if trained and trained.model == model:
-            return cfg.fingerprint(trained)
-        return load_semantic_card(model).hash
+        for trained in (self.config.semantic, self.config.filter):
+            if trained and trained.model == model:
+                return cfg.fingerprint(trained)
+        return load_card(model).hash
 
     def reader(self, deployment: cfg.Deployment) -> Reader:
         """Open the files of a deployment; once, for that lists its folder."""

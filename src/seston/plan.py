@@ -69,10 +69,26 @@ class Plan:
         return cfg.fingerprint(code_of("train_semantic"), self.config.semantic)
 
     def network_of(self, campaign: str, block: str) -> list[str]:
-        """Folder of the network that finds the objects of a block, if one does."""
+        """Folder of the network that finds the objects of a block, or of its filter, if any."""
         loaded = self.campaigns[campaign]
-        model = loaded.instrument(loaded.block(block).deployment).segmentation.model
-        return [model.as_posix()] if model else []
+        settings = loaded.instrument(loaded.block(block).deployment).segmentation
+        return [model.as_posix() for model in (settings.model, settings.filter) if model]
+
+    @property
+    def filter(self) -> str | None:
+        """Folder of the filter that the workflow trains."""
+        return self.config.filter.model.as_posix() if self.config.filter else None
+
+    @property
+    def filter_inputs(self) -> list[str]:
+        """What the filter is trained from: objects or annotations, or nothing."""
+        settings = self.config.filter
+        inputs = (settings.objects, settings.annotations) if settings else ()
+        return [path.as_posix() for path in (*inputs, self.config.taxonomy) if settings and path]
+
+    def filter_depends_on(self) -> str:
+        """Key of the filter's training."""
+        return cfg.fingerprint(code_of("train_filter"), self.config.filter)
 
     def classifier_of(self, campaign: str) -> list[str]:
         """Folder of the model that names the objects of a campaign, unless a network has."""
@@ -105,7 +121,16 @@ class Plan:
     def learning_set_options(self) -> str:
         """Options of the command that draws the learning set."""
         settings = self.config.simulate.learning_set
+        if settings and settings.frames:
+            passed = f" --filter {self.filter}" if self.filter else ""
+            return f"--frames {settings.frames} --seed {settings.seed}{passed}"
         return f"--per-class {settings.per_class} --seed {settings.seed}" if settings else ""
+
+    @property
+    def learning_set_inputs(self) -> list[str]:
+        """What the learning set that is drawn needs: the filter, where it is of whole frames."""
+        settings = self.config.simulate.learning_set
+        return [self.filter] if self.filter and settings and settings.frames else []
 
     def ready(self, campaign: str) -> bool:
         """Say whether the files of a campaign are there, or are still to be simulated."""
@@ -367,22 +392,26 @@ def _check_model(config: cfg.Config, path: Path) -> None:
 
 
 def _check_networks(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:
-    """Refuse a network, or annotations to train it from, that is not there."""
-    trained = config.semantic
+    """Refuse a network, a filter, or what to train it from, that is not there."""
+    keys = {"model": ("network", "semantic"), "filter": ("filter", "filter")}
     for campaign in campaigns.values():
         for deployment in campaign.deployments:
-            model = campaign.instrument(deployment).segmentation.model
-            if model and not model.exists() and not (trained and trained.model == model):
-                raise ConfigError(
-                    f"`instruments.{deployment.instrument}.segmentation.model` does not exist: "
-                    f"{model}",
-                    where=path,
-                    cure="Give a network's folder, or train it: see `semantic`.",
-                )
-    for key in ("annotations", "initial"):
-        needed = getattr(trained, key, None)
-        if needed and not needed.exists():
-            raise ConfigError(f"`semantic.{key}` does not exist: {needed}", where=path)
+            for key, (what, training) in keys.items():
+                model = getattr(campaign.instrument(deployment).segmentation, key)
+                trained = getattr(config, training)
+                if model and not model.exists() and not (trained and trained.model == model):
+                    raise ConfigError(
+                        f"`instruments.{deployment.instrument}.segmentation.{key}` does not exist: "
+                        f"{model}",
+                        where=path,
+                        cure=f"Give a {what}'s folder, or train it: see `{training}`.",
+                    )
+    for training, keys_of in (("semantic", ("annotations", "initial")),
+                              ("filter", ("objects", "annotations"))):  # fmt: skip
+        for key in keys_of:
+            needed = getattr(getattr(config, training), key, None)
+            if needed and not needed.exists():
+                raise ConfigError(f"`{training}.{key}` does not exist: {needed}", where=path)
 
 
 def _check_taxonomy(config: cfg.Config, path: Path) -> None:

@@ -455,6 +455,14 @@ OBJECTS = _register(
         ),
         _v("frame_object_start", _FRAME, "int64", "1", "row of the frame's first object"),
         _v("frame_object_count", _FRAME, "int32", "1", "objects that begin in the frame"),
+        _v(
+            "frame_filtered_count",
+            _FRAME,
+            "int32",
+            "1",
+            "objects that begin in the frame and that the filter left out; with frame_object_count "
+            "it makes all particles within the limits of size",
+        ),
     ]
 )
 

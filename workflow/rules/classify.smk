@@ -2,6 +2,8 @@
 if PLAN.config.simulate.learning_set and PLAN.learning_set:
 
     rule learning_set:
+        input:
+            PLAN.learning_set_inputs,
         output:
             directory(PLAN.learning_set),
         log:
@@ -72,6 +74,31 @@ if PLAN.network:
             "Train a network that finds and names objects at once"
         shell:
             "seston train-semantic &> {log}"
+
+
+if PLAN.filter:
+
+    rule train_filter:
+        input:
+            PLAN.filter_inputs,
+        output:
+            directory(PLAN.filter),
+        log:
+            f"{LOGS}/train-filter.log",
+        benchmark:
+            f"{LOGS}/train-filter.tsv"
+        conda:
+            "../../envs/cpu.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=lambda wildcards, attempt: 60 * attempt,
+        params:
+            depends_on=PLAN.filter_depends_on(),
+        message:
+            "Train a filter of measured objects"
+        shell:
+            "seston train-filter &> {log}"
 
 
 rule classify:

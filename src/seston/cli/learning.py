@@ -110,12 +110,85 @@ def models(
 def learning_set(
     folder: Annotated[Path, typer.Argument(help="Where one folder per taxon is written.")],
     per_class: Annotated[int, typer.Option(min=8, help="Vignettes of each taxon.")] = 120,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Instead: all vignettes of so many frames with the detritus of nature.",
+            show_default=False,
+        ),
+    ] = None,
+    filter_: Annotated[
+        Path | None,
+        typer.Option(
+            "--filter",
+            help="With --frames: only what this filter lets through, hard cases to learn from.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 2,
 ) -> None:
-    """Draw a learning set: vignettes of every simulated taxon."""
+    """Draw a learning set: vignettes of every simulated taxon, or what a filter lets through."""
+    from seston.config import Segmentation
+    from seston.errors import ConfigError
     from seston.simulate import write_learning_set
+    from seston.stages.filtering import write_passed
 
+    if frames is not None:
+        settings = Segmentation.model_validate({"filter": filter_})
+        write_passed(folder, settings, frames=frames, seed=seed)
+        return
+    if filter_ is not None:
+        raise ConfigError(
+            "a filter works on whole frames", where="--filter", cure="Give --frames too."
+        )
     write_learning_set(folder, seed, per_class=per_class)
+
+
+@app.command("train-filter", rich_help_panel=LEARNING)
+def train_filter(
+    config: ConfigPath = CONFIG,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write, without a configuration.", show_default=False),
+    ] = None,
+    objects: Annotated[
+        Path | None,
+        typer.Option(help="Results of a campaign whose objects have labels.", show_default=False),
+    ] = None,
+    labels: Annotated[str, typer.Option(help="validated, or predicted: these too.")] = "validated",
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(help="Table of taxa: which labels are plankton.", show_default=False),
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="COCO instances of the plankton.", show_default=False)
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
+    ] = None,
+    instrument: Annotated[str, typer.Option(help="Of annotated frames.")] = "isiis",
+    let_through: Annotated[
+        float, typer.Option(help="Share of the plankton that is wanted to pass.")
+    ] = 0.995,
+    frames: Annotated[int, typer.Option(help="Simulated or annotated frames, at most.")] = 48,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+) -> None:
+    """Train a filter that leaves out what is no plankton, before it is stored.
+
+    It learns from --objects, from --annotations, or without these from simulated frames.
+    """
+    from seston.config import Config, FilterTraining, checked, load_config
+    from seston.stages.filtering import train_filter as run
+
+    if model is None:
+        run(load_config(config))
+        return
+    settings = checked(
+        FilterTraining, model=model, objects=objects, labels=labels, annotations=annotations,
+        images=images, instrument=instrument, let_through=let_through, frames=frames, seed=seed,
+    )  # fmt: skip
+    run(Config(filter=settings, taxonomy=taxonomy))
 
 
 @app.command("train-semantic", rich_help_panel=LEARNING)

@@ -7,7 +7,13 @@ from seston.config.base import Fraction, Name, Positive, Settings, Strict
 from seston.config.checks import checked, explain, fingerprint
 from seston.config.deployment import Deployment
 from seston.config.instruments import Cast, Instrument, Optics, Segmentation
-from seston.config.learning import Classification, HeadName, SemanticTraining, Training
+from seston.config.learning import (
+    Classification,
+    FilterTraining,
+    HeadName,
+    SemanticTraining,
+    Training,
+)
 from seston.config.steps import (
     Ingest,
     Particles,
@@ -33,6 +39,7 @@ __all__ = [
     "Deployment",
     "FeatureSet",
     "FeatureSets",
+    "FilterTraining",
     "Fraction",
     "HeadName",
     "Ingest",

@@ -27,6 +27,12 @@ class Segmentation(Strict):
         description="with method semantic: an object is kept where the shares of all taxa add up "
         "to this; empty: as the model's validation chose",
     )
+    filter: Path | None = Field(
+        None,
+        description="with method threshold: folder of a filter, see `seston train-filter`; of the "
+        "objects that are measured only those are kept that it lets through, the others are "
+        "counted; empty: all are kept",
+    )
     polarity: Literal["dark", "bright"] = Field(
         "dark", description="objects are darker or brighter than the water"
     )
@@ -80,6 +86,8 @@ class Segmentation(Strict):
             raise ValueError("min_esd_mm must be smaller than max_esd_mm")
         if (self.method == "semantic") != (self.model is not None):
             raise ValueError("`model` is given with method semantic, and only then")
+        if self.method == "semantic" and self.filter is not None:
+            raise ValueError("`filter` is for method threshold: a network leaves out by itself")
         return self
 
 

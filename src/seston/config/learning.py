@@ -1,11 +1,11 @@
-"""Settings of what is learned: classifiers, and networks that find and name at once."""
+"""Settings of what is learned: classifiers, filters, networks that find and name at once."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seston.config.base import Fraction, Name, Positive, Strict
 
@@ -144,3 +144,49 @@ class SemanticTraining(Strict):
     )
     plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
     seed: int = Field(0, ge=0)
+
+
+class FilterTraining(Strict):
+    """How a filter of measured objects is trained where it is not there yet.
+
+    It learns from the labelled objects of a campaign, from annotated frames, or without these from
+    simulated frames (the camera of ISIIS).
+    """
+
+    model: Path = Field(
+        description="folder of the filter that is written; name it in `segmentation.filter` of an "
+        "instrument"
+    )
+    objects: Path | None = Field(
+        None,
+        description="results of a campaign that was segmented without a filter: its folder, or "
+        "objects.zarr in it; the table of taxa says which labels are plankton",
+    )
+    labels: Literal["validated", "predicted"] = Field(
+        "validated",
+        description="of `objects`: which labels count; predicted: also the model's, where nobody "
+        "has validated",
+    )
+    annotations: Path | None = Field(
+        None,
+        description="COCO instances (JSON): frames and the plankton in them; what is found and "
+        "not annotated is to be left out",
+    )
+    images: Path | None = Field(
+        None, description="folder of the frames; empty: that of the annotations"
+    )
+    instrument: Name = Field(
+        "isiis",
+        description="whose segmentation finds the objects of annotated frames, and whose optics "
+        "tell the size of their pixels",
+    )
+    let_through: Fraction = Field(0.995, description="share of the plankton that is wanted to pass")
+    frames: int = Field(48, ge=4, description="simulated or annotated frames, at most")
+    plankton: int = Field(160, ge=1, description="organisms in a simulated frame of 4096 lines")
+    seed: int = Field(0, ge=0, description="same seed, same bytes")
+
+    @model_validator(mode="after")
+    def _from_one_source(self) -> FilterTraining:
+        if self.objects is not None and self.annotations is not None:
+            raise ValueError("give `objects` or `annotations`, not both")
+        return self

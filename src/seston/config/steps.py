@@ -74,6 +74,13 @@ class SimulatedLearningSet(Strict):
     """Vignettes of every simulated taxon, written where `classification` expects them."""
 
     per_class: int = Field(120, ge=8, description="vignettes of each taxon")
+    frames: int | None = Field(
+        None,
+        ge=1,
+        description="instead of `per_class`: vignettes of so many frames with the detritus of "
+        "nature, of them what the filter of `filter` lets through; see "
+        "docs/detect-and-classify.md",
+    )
     seed: int = Field(2, ge=0, description="differs from the campaigns': other individuals")
 
 

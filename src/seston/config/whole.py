@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from seston.config.base import Name, Strict
 from seston.config.checks import explain
 from seston.config.instruments import Instrument
-from seston.config.learning import Classification, SemanticTraining
+from seston.config.learning import Classification, FilterTraining, SemanticTraining
 from seston.config.steps import Ingest, Particles, Profiles, Publication, Simulate
 from seston.errors import ConfigError
 
@@ -51,6 +51,9 @@ class Config(Strict):
     )
     semantic: SemanticTraining | None = Field(
         None, description="absent: networks of `segmentation.model` are there already"
+    )
+    filter: FilterTraining | None = Field(
+        None, description="absent: filters of `segmentation.filter` are there already"
     )
     taxonomy: Path | None = Field(
         None,

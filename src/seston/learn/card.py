@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from seston.errors import ModelError
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
 VERSION = 3
+#: A pixel may be so many times larger or smaller than those that a model of frames learned from.
+LIKE_SIZE = 1.25
 CURE = "Train the model again (`seston train`), or restore its folder from a copy."
 
 
@@ -71,6 +76,32 @@ class Card:
         unit: Literal["mm", "pixel"] = self.preprocessing["size_unit"]
         return unit
 
+    def check_pixel_size(self, pixel_height: float, pixel_width: float, where: str) -> None:
+        """Refuse pixels of another size than those that the model learned from.
+
+        Parameters
+        ----------
+        pixel_height, pixel_width : float, mm
+        where : str
+            Key of the configuration that names the model, for the message.
+
+        Raises
+        ------
+        ModelError
+            They differ by more than a quarter.
+        """
+        learned = self.training.get("pixel_size_mm")
+        if not learned:
+            return
+        for given, known in zip((pixel_height, pixel_width), learned, strict=True):
+            if not 1 / LIKE_SIZE <= given / known <= LIKE_SIZE:
+                raise ModelError(
+                    f"learned from pixels of {learned[0]:.4f} x {learned[1]:.4f} mm, "
+                    f"and these are {pixel_height:.4f} x {pixel_width:.4f} mm",
+                    where=where,
+                    cure="Train one for this instrument: objects would have another size in it.",
+                )
+
     def text(self) -> str:
         """Give the card as JSON, with its own hash in it."""
         facts = {"card_version": VERSION, "hash": self.hash, **dataclasses.asdict(self)}
@@ -114,8 +145,26 @@ def read_weights(path: Path, card: Card) -> dict[str, Any]:
     ModelError
         They are missing, damaged, or not those of the card.
     """
-    import safetensors
     import safetensors.torch
+
+    return _loaded(path, card, safetensors.torch.load)
+
+
+def read_arrays(path: Path, card: Card) -> dict[str, NDArray[Any]]:
+    """Read the weights of a card as arrays by name, without torch; as `read_weights`.
+
+    Raises
+    ------
+    ModelError
+        They are missing, damaged, or not those of the card.
+    """
+    import safetensors.numpy
+
+    return _loaded(path, card, safetensors.numpy.load)
+
+
+def _loaded(path: Path, card: Card, load: Callable[[bytes], Mapping[str, Any]]) -> dict[str, Any]:
+    import safetensors
 
     try:
         content = path.read_bytes()
@@ -126,7 +175,7 @@ def read_weights(path: Path, card: Card) -> dict[str, Any]:
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
         raise ModelError("the weights are not those of the card", where=path, cure=CURE)
     try:
-        return dict(safetensors.torch.load(content))
+        return dict(load(content))
     except safetensors.SafetensorError:
         raise ModelError("the weights are damaged", where=path, cure=CURE) from None
 

@@ -85,14 +85,21 @@ def summary(profiles: xr.Dataset, frames: pd.DataFrame) -> dict[str, str]:
         "Frames": f"{len(frames):,}, of which {len(usable):,} usable",
         "Scan": _scan(frames),
         "Water imaged": _litres(float(usable["volume"].sum(skipna=True)), usable),
-        "Objects": f"{objects:,}",
+        "Objects": _objects(objects, int(frames["filtered_count"].sum())),
     }
     plankton = profiles["count"].where(profiles["plankton"] == 1).sum()
     loose = profiles["unpositioned_count"].where(profiles["plankton"] == 1).sum()
     if profiles.sizes["taxon"] > 1 and objects:
-        said["Living plankton"] = f"{float(plankton + loose) / objects:.1%} of the objects"
+        found = objects + int(frames["filtered_count"].sum())
+        said["Living plankton"] = f"{float(plankton + loose) / found:.1%} of the objects"
     said["Profiles"] = f"{profiles.sizes['profile']:,} of {profiles.sizes['depth']:,} depth bins"
     return said
+
+
+def _objects(kept: int, filtered: int) -> str:
+    if not filtered:
+        return f"{kept:,}"
+    return f"{kept:,} of {kept + filtered:,}: the filter left out the others"
 
 
 def _span(values: pd.Series[Any], words: Callable[[Any], str]) -> str:
@@ -150,6 +157,11 @@ def notices(profiles: xr.Dataset, frames: pd.DataFrame, *, named: bool) -> list[
         said.append(f"Of the logs, this was left out: {profiles.attrs['log_problems']}.")
     if not named:
         said.append("No model: objects were found and measured, and all are of one taxon, object.")
+    filtered = int(frames["filtered_count"].sum())
+    if filtered:
+        said.append(f"{filtered:,} objects were left out by a filter before they were stored: "
+                    "numbers of detritus, and size spectra of all objects, are of what it let "
+                    "through.")  # fmt: skip
     if not frames["object_count"].sum():
         said.append("Not one object was found.")
     return said
@@ -167,6 +179,7 @@ def lost(frames: pd.DataFrame, objects: Path) -> dict[str, int]:
         ("dropped_too_small", "objects smaller than the smallest kept"),
         ("dropped_too_large", "objects larger than the largest kept"),
         ("dropped_too_long", "things longer than the longest kept"),
+        ("dropped_by_filter", "objects that the filter took for no plankton and left out"),
         ("unnamed_unknown", "objects without a name: like nothing that the model learned"),
         ("unnamed_below_threshold", "objects without a name: their score is too low"),
     ):

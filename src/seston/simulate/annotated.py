@@ -43,12 +43,15 @@ class SimulatedFrames:
         Lines of a frame.
     settings : TowSettings
         The camera and its tow.
+    detritus : bool
+        Whether detritus is annotated too.
     """
 
     seed: int
     plankton: int | None = 200
     lines: int = _LINES
     settings: TowSettings = field(default_factory=TowSettings)
+    detritus: bool = False
 
     @property
     def taxa(self) -> tuple[str, ...]:
@@ -72,7 +75,9 @@ class SimulatedFrames:
         return AnnotatedFrame(
             name=f"simulated-{self.seed}-{number}",
             pixels=corrected_lines(pixels, Segmentation.model_validate({})),
-            instances=tuple(_instance(s) for s in drawn if KINDS[s.place.kind].plankton),
+            instances=tuple(
+                _instance(s) for s in drawn if self.detritus or KINDS[s.place.kind].plankton
+            ),
             pixel_height=pixel_height(tow, start),
             pixel_width=self.settings.pixel_width_mm,
         )

@@ -61,7 +61,7 @@ def write_learning_set(
     with new_folder(Path(folder)) as draft:
         for label in LABELS:
             (draft / label).mkdir()
-        _write_facts(draft / "learning_set.json", tow.settings, seed)
+        write_facts(draft / "learning_set.json", tow.settings, seed)
         scene = dry = 0
         while min(have[label] for label in LABELS) < per_class:
             before = have.total()
@@ -75,7 +75,8 @@ def write_learning_set(
                 raise ValueError(f"these settings find {have[rare]} of {per_class} {rare}")
 
 
-def _write_facts(path: Path, settings: TowSettings, seed: int) -> None:
+def write_facts(path: Path, settings: TowSettings, seed: int) -> None:
+    """Say of a learning set how large its pixels are and where it is from."""
     facts = {
         "pixel_height_mm": settings.speed_m_s / settings.line_rate_hz * 1e3,
         "pixel_width_mm": settings.pixel_width_mm,

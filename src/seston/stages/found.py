@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,10 @@ class Found:
     problems : dict
         Why an own frame could not be read, by its number in the deployment.
     dropped : dict
-        Objects outside the size limits or below the least score, by reason.
+        Objects outside the size limits, below the least score or left out by the filter, by
+        reason.
+    filtered : array (own frames), int32, or None
+        Objects of each own frame that the filter left out; None where there is no filter.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -40,6 +43,28 @@ class Found:
     level: NDArray[np.float32]
     problems: dict[int, str]
     dropped: dict[str, int]
+    filtered: NDArray[np.int32] | None = None
+
+    def only(self, rows: NDArray[np.bool_]) -> Self:
+        """Give only some of the objects (a mask); the others are counted by their frames."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        start, sizes = columns["vignette_start"], _sizes(columns)
+        parts = [self.pixels[s : s + n] for s, n in zip(start, sizes, strict=True) if s >= 0]
+        held = np.where(start < 0, 0, sizes)
+        columns["vignette_start"] = np.where(start < 0, -1, np.cumsum(held) - held)
+        row = np.searchsorted(self.numbers, self.columns["frame"][~rows])
+        return replace(
+            self,
+            columns=columns,
+            pixels=np.concatenate([np.empty(0, np.uint8), *parts]),
+            dropped=self.dropped | {"by_filter": int((~rows).sum())},
+            filtered=np.bincount(row, minlength=len(self.numbers)).astype(np.int32),
+        )
+
+
+def _sizes(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+    height = (columns["bottom"] - columns["top"]).astype(np.int64)
+    return np.asarray(height * (columns["right"] - columns["left"]), np.int64)
 
 
 def object_ids(

@@ -84,7 +84,7 @@ def open_learning_set(
     """
     path = Path(path)
     known = taxonomy if isinstance(taxonomy, Taxonomy) else read_taxonomy(taxonomy)
-    objects = _objects_of(path)
+    objects = objects_of(path)
     if objects is None and not _is_ecotaxa(path):
         return read_learning_set(
             path, taxonomy=known, polarity=polarity, crop_bottom=crop_bottom, images=images
@@ -126,8 +126,14 @@ def _of_ecotaxa(path: Path, statuses: Collection[str], left_out: LeftOut) -> Ite
 
 
 # ------------------------------------------------------------------------------------- a campaign
-def _objects_of(path: Path) -> Path | None:
-    """Give the objects dataset that a path is or holds."""
+def objects_of(path: Path) -> Path | None:
+    """Give the objects dataset that a path is or holds; None where it is and holds none.
+
+    Raises
+    ------
+    InputError
+        It is a store of something else.
+    """
     for one in (path, path / _OBJECTS):
         if one.suffix == ".zarr" and (one / "zarr.json").exists():
             return one

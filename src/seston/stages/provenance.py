@@ -15,7 +15,8 @@ def provenance(campaign: Campaign) -> dict[str, str]:
     Returns
     -------
     dict of str
-        ``seston_version``, ``config_sha256``, ``model_sha256`` (empty without a model) and
+        ``seston_version``, ``config_sha256``, ``model_sha256`` (empty without a model),
+        ``filter_sha256`` (where there is a filter) and
         ``source``: instrument and folder of each deployment.
     """
     return {
@@ -23,6 +24,7 @@ def provenance(campaign: Campaign) -> dict[str, str]:
         "seston_version": seston.__version__,
         "config_sha256": cfg.fingerprint(campaign.config, *campaign.deployments),
         "model_sha256": model_hash(campaign),
+        **_filter_hash(campaign),
         "source": "; ".join(
             f"{d.deployment}: {d.instrument}, {d.path.as_posix()}" for d in campaign.deployments
         ),
@@ -34,6 +36,14 @@ def model_hash(campaign: Campaign) -> str:
     from seston.learn import load_card
 
     return " ".join(load_card(model).hash for model in campaign.models)
+
+
+def _filter_hash(campaign: Campaign) -> dict[str, str]:
+    """Hash of the filter that left out objects before they were stored; nothing without."""
+    from seston.learn import load_card
+
+    hashes = [load_card(folder).hash for folder in campaign.filters]
+    return {"filter_sha256": " ".join(hashes)} if hashes else {}
 
 
 def attributes(campaign: Campaign, title: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from seston.image import whoi
 from seston.keys import Keys
 from seston.progress import progress
 from seston.readers import FrameReader, VignetteReader
-from seston.stages import manifest, poison, vignettes, windows
+from seston.stages import filtering, manifest, poison, vignettes, windows
 from seston.stages.found import Found
 from seston.store import new_objects
 
@@ -52,8 +52,8 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
                 writer.append({**found.columns, "frame": rows}, found.pixels)
                 shown.advance(len(found.level), len(found.columns["object_id"]))
             shown.advance(len(frames) - shown.done)  # unusable frames are in no task
-        named = _named_by(campaign.instrument(shard.deployment).segmentation)
-        writer.close(account.frame_variables(), account.attributes() | named)
+        told = _told_of(campaign.instrument(shard.deployment).segmentation)
+        writer.close(account.frame_variables(), account.attributes() | told)
 
 
 def _work(campaign: Campaign, shard: Shard) -> tuple[partial[Found], Iterator[Any]]:
@@ -68,19 +68,25 @@ def _work(campaign: Campaign, shard: Shard) -> tuple[partial[Found], Iterator[An
         "names": names,
         "deployment": campaign.deployment_index(shard.deployment.deployment),
     }
+    frames = manifest.read_frames(campaign, shard.name)
+    work: Callable[..., Found]
     if isinstance(reader, VignetteReader):
         _refuse_network(settings, shard)
-        frames = manifest.read_frames(campaign, shard.name)
-        return partial(vignettes.run_task, reader=reader, **common), vignettes.plan_tasks(frames)
+        work = partial(vignettes.run_task, reader=reader, **common)
+        return filtering.only_passing(work, settings, names, frames), vignettes.plan_tasks(frames)
     assert isinstance(reader, FrameReader)
     work = partial(windows.run_task, reader=reader, **common)
-    return work, windows.plan_tasks(campaign, shard, settings)
+    tasks = windows.plan_tasks(campaign, shard, settings)
+    return filtering.only_passing(work, settings, names, frames), tasks
 
 
-def _named_by(settings: Segmentation) -> dict[str, Any]:
-    """Attributes of objects that a network has named: its taxa and its hash."""
+def _told_of(settings: Segmentation) -> dict[str, Any]:
+    """Attributes of objects that a network has named or a filter let through."""
+    from seston.learn.filtering import load_filter_card
     from seston.learn.semantic import load_semantic_card
 
+    if settings.filter is not None:
+        return {"filter_sha256": load_filter_card(settings.filter).hash}
     if settings.model is None:
         return {}
     card = load_semantic_card(settings.model)
@@ -106,6 +112,7 @@ class _Account:
         self._frames = frames.copy()
         self._level = np.full(len(frames), np.nan, np.float32)
         self._counts = np.zeros(len(frames), np.int32)
+        self._filtered = np.zeros(len(frames), np.int32)
         self._dropped: dict[str, int] = {}
         self._labels: set[str] = set()
 
@@ -115,6 +122,8 @@ class _Account:
         rows: NDArray[np.int32] = (found.columns["frame"] - first).astype(np.int32)
         np.add.at(self._counts, rows, 1)
         self._level[found.numbers - first] = found.level
+        if found.filtered is not None:
+            self._filtered[found.numbers - first] += found.filtered
         for number, problem in found.problems.items():
             self._frames.loc[number, "usable"] = 0
             self._frames.loc[number, "problem"] = problem
@@ -139,6 +148,7 @@ class _Account:
             "frame_background": self._level,
             "frame_object_start": starts,
             "frame_object_count": self._counts,
+            "frame_filtered_count": self._filtered,
         }
 
     def attributes(self) -> dict[str, Any]:

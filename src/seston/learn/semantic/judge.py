@@ -135,7 +135,7 @@ def _judged(
     wanted = [one for one in frame.instances if one.taxon in taxa]
     o = named.objects
     boxes = np.column_stack([o.top, o.left, o.bottom, o.right])
-    found, true = match_boxes(boxes, np.array([_box(one) for one in wanted]).reshape(-1, 4))
+    found, true = match_boxes(boxes, np.array([box_of(one) for one in wanted]).reshape(-1, 4))
     taxon = np.array([taxa.index(one.taxon) for one in wanted], np.int64)
     counts = np.array([_diameter(one, frame) for one in wanted]) >= _least_diameter()
     of_found = np.full(len(o), -1, np.int64)
@@ -155,7 +155,8 @@ def _diameter(one: Instance, frame: AnnotatedFrame) -> float:
     return float(2 * np.sqrt(one.mask.sum() * pixel / np.pi))
 
 
-def _box(one: Instance) -> tuple[int, int, int, int]:
+def box_of(one: Instance) -> tuple[int, int, int, int]:
+    """Give the box of an instance's pixels: top, left, bottom, right."""
     rows, columns = np.nonzero(one.mask)
     return (
         one.top + int(rows.min()),

@@ -23,8 +23,6 @@ Float32Array = NDArray[np.float32]
 
 #: `kind` of the head in the card of such a model.
 KIND = "semantic"
-#: A pixel may be so many times larger or smaller than those the network learned from.
-LIKE_SIZE = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +73,7 @@ class SemanticModel:
         ModelError
             They differ by more than a quarter.
         """
-        learned = self.card.training.get("pixel_size_mm")
-        if not learned:
-            return
-        for given, known in zip((pixel_height, pixel_width), learned, strict=True):
-            if not 1 / LIKE_SIZE <= given / known <= LIKE_SIZE:
-                raise ModelError(
-                    f"the network learned from pixels of {learned[0]:.4f} x {learned[1]:.4f} mm, "
-                    f"and these are {pixel_height:.4f} x {pixel_width:.4f} mm",
-                    where="segmentation.model",
-                    cure="Train one for this instrument: objects would have another size in it.",
-                )
+        self.card.check_pixel_size(pixel_height, pixel_width, "segmentation.model")
 
 
 def shares(network: SemanticNetwork, grey: UInt8Array, device: torch.device) -> Float32Array:
