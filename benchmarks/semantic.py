@@ -1,14 +1,14 @@
 """Plankton among a hundred times as much detritus: three ways to find and name it.
 
-    python benchmarks/semantic.py [--quick] [--network FOLDER]
+    python benchmarks/semantic.py [--quick] [--network FOLDER] [--ways demo filter semantic]
 
 Simulated ISIIS frames of 10240 lines through all depths, at the concentrations of nature: some
 2,500 objects a frame, 1 % of them plankton. Held against the truth:
 
 - threshold + CNN: all that is dark is found, then named by the demo's learning set and head;
-- threshold, filter, CNN: the same objects, of which a filter (`seston train-filter`) leaves out what
-  is surely detritus; the rest is named by a classifier that learned from what the filter lets
-  through (`seston learning-set --frames N --filter F`, `seston train --inputs both`);
+- threshold, filter, CNN: the same objects, of which a filter (`seston train-filter`) leaves out
+  what is surely detritus; the rest is named by a classifier that learned from what the filter
+  lets through (`seston learning-set --frames N --filter F`, `seston train --inputs both`);
 - semantic: a network looks at frames and gives only plankton (`seston train-semantic`).
 
 A true organism counts if the scan's border does not cut it and its mask has the least diameter
@@ -29,7 +29,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +58,7 @@ TOW = dataclasses.replace(
 )  # fmt: skip
 SEED, SEED_FILTER, SEED_HARD, SEED_NATURAL = 5, 901, 903, 902
 PLANKTON = tuple(kind.label for kind in KINDS if kind.plankton)
+WAYS = ("demo", "filter", "semantic")
 WANTED_RECALL = 0.95
 #: Seconds in which the camera takes a frame.
 ACQUISITION_S = TOW.frame_lines / TOW.line_rate_hz
@@ -248,11 +249,12 @@ def main() -> None:
     parser.add_argument("--network", type=Path, default=Path("results/semantic"),
                         help="its folder; trained where it is not there")  # fmt: skip
     parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     arguments = parser.parse_args()
     quick = arguments.quick
     learn.use_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        ways = make_ways(Path(folder), arguments.network, quick)
+        ways = make_ways(Path(folder), arguments.network, arguments.ways, quick)
         held = {name: Held() for name in ways}
         for scene in scenes(2 if quick else arguments.frames):
             for name, way in ways.items():
@@ -260,9 +262,19 @@ def main() -> None:
     show(held)
 
 
-def make_ways(folder: Path, network: Path, quick: bool) -> dict[str, Way]:
-    demo = demo_way(folder, 12 if quick else 120)
-    filtered = filtered_way(folder, 6 if quick else 48)
+def make_ways(folder: Path, network: Path, wanted: Sequence[str], quick: bool) -> dict[str, Way]:
+    """Make the ways that are wanted, by their names."""
+    makers: dict[str, Callable[[], Way]] = {
+        "threshold + CNN": lambda: demo_way(folder, 12 if quick else 120),
+        "threshold, filter, CNN": lambda: filtered_way(folder, 6 if quick else 48),
+        "semantic": lambda: trained_way(folder, network, quick),
+    }
+    return {name: make() for (name, make), key in zip(makers.items(), WAYS, strict=True)
+            if key in wanted}  # fmt: skip
+
+
+def trained_way(folder: Path, network: Path, quick: bool) -> Way:
+    """Let the network look, trained first where it is not there."""
     if not network.exists() or quick:
         settings = SemanticTraining(model=network)
         if quick:
@@ -273,11 +285,7 @@ def make_ways(folder: Path, network: Path, quick: bool) -> dict[str, Way]:
         train_semantic(SimulatedFrames(0), natural.frames(0, count), settings)
         print(f"network trained in {time.process_time() - begin:.0f} s of processor time")
         network = settings.model
-    return {
-        "threshold + CNN": demo,
-        "threshold, filter, CNN": filtered,
-        "semantic": semantic_way(network),
-    }
+    return semantic_way(network)
 
 
 def show(held: dict[str, Held]) -> None:

@@ -22,6 +22,8 @@ Float32Array = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 
 ROUNDS, LEARNING_RATE, MAX_LEAVES = 150, 0.15, 31
+#: Numbers of trees to choose from are multiples of this.
+STEP = 10
 #: Fewest objects of each side that are learned from.
 FEWEST = 10
 LIBRARIES = ("seston", "numpy", "scikit-learn")
@@ -30,7 +32,8 @@ LIBRARIES = ("seston", "numpy", "scikit-learn")
 def train_filter(examples: Examples, folder: Path, *, let_through: float, seed: int = 0) -> Filter:
     """Train a filter and write it: same examples, seed and libraries, same bytes.
 
-    Half of the frames is learned from, three tenths choose the threshold, the rest measures.
+    Half of the frames is learned from, three tenths choose how many trees and the threshold, the
+    rest measures.
 
     Parameters
     ----------
@@ -54,7 +57,9 @@ def train_filter(examples: Examples, folder: Path, *, let_through: float, seed: 
     _check_enough(examples, parts)
     learn, choose, measure = parts
     features, wanted = completed(examples.features), examples.wanted
-    head = fit(features[learn], wanted[learn], seed)
+    head = fit(
+        (features[learn], wanted[learn]), (features[choose], wanted[choose]), let_through, seed
+    )
     threshold = choose_threshold(head.predict_proba(features[choose])[wanted[choose], 1],
                                  let_through)  # fmt: skip
     arrays = {name: np.ascontiguousarray(array) for name, array in head.arrays.items()}
@@ -70,10 +75,17 @@ def train_filter(examples: Examples, folder: Path, *, let_through: float, seed: 
     return Filter(card, head)
 
 
-def fit(features: Float32Array, wanted: BoolArray, seed: int) -> BoostingHead:
+def fit(
+    learn: tuple[Float32Array, BoolArray],
+    choose: tuple[Float32Array, BoolArray],
+    let_through: float,
+    seed: int,
+) -> BoostingHead:
     """Boost trees that tell plankton from the rest.
 
-    One thread: sums over several end in other bits from one run to the next.
+    How many of them are kept is chosen by what a filter is for: that of the rest little passes
+    where the wanted share of the plankton does. One thread: sums over several end in other bits
+    from one run to the next.
 
     References
     ----------
@@ -88,8 +100,13 @@ def fit(features: Float32Array, wanted: BoolArray, seed: int) -> BoostingHead:
         early_stopping=False, random_state=seed,
     )  # fmt: skip
     with threadpool_limits(1):
-        model.fit(features, wanted.astype(np.int64))
-    return BoostingHead.from_sklearn(model)
+        model.fit(learn[0], learn[1].astype(np.int64))
+        staged = [scores[:, 1] for scores in model.staged_predict_proba(choose[0])]
+    passed = []
+    for scores in (one.astype(np.float32) for one in staged[STEP - 1 :: STEP]):
+        threshold = np.float32(choose_threshold(scores[choose[1]], let_through))
+        passed.append(int((scores[~choose[1]] >= threshold).sum()))
+    return BoostingHead.from_sklearn(model, rounds=STEP * (int(np.argmin(passed)) + 1))
 
 
 def choose_threshold(scores: Float32Array, let_through: float) -> float:
