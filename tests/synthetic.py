@@ -313,7 +313,7 @@ def _objects(
     counted = np.bincount(in_frame, minlength=n_frames)
     table["frame_object_start"] = (np.cumsum(counted) - counted).astype(np.int64)
     table["frame_object_count"] = counted.astype(np.int32)
-    table["frame_filtered_count"] = np.zeros(n_frames, np.int32)
+    table["frame_left_out_count"] = np.zeros(n_frames, np.int32)
     return taxon, columns, pixels, table
 
 

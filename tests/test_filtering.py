@@ -94,16 +94,16 @@ def test_what_is_kept_is_what_the_filter_lets_through_and_the_rest_is_counted(
     for name in ("object_id", "frame", "features", "time", "top", "left", "bottom", "right"):
         np.testing.assert_array_equal(kept[name].to_numpy(), every[name].to_numpy()[passed])
     left_out = np.bincount(every["frame"].to_numpy()[~passed], minlength=every.sizes["frame"])
-    np.testing.assert_array_equal(kept["frame_filtered_count"], left_out)
+    np.testing.assert_array_equal(kept["frame_left_out_count"], left_out)
     assert int(kept.attrs["dropped_by_filter"]) == (~passed).sum()
 
 
 def test_all_particles_are_still_known_by_frame(whole: Campaign, filtered: Campaign) -> None:
     every, kept = opened(whole), opened(filtered)
     np.testing.assert_array_equal(
-        kept["frame_object_count"] + kept["frame_filtered_count"], every["frame_object_count"]
+        kept["frame_object_count"] + kept["frame_left_out_count"], every["frame_object_count"]
     )
-    assert int(every["frame_filtered_count"].sum()) == 0
+    assert int(every["frame_left_out_count"].sum()) == 0
     assert "dropped_by_filter" not in every.attrs
 
 
@@ -141,7 +141,7 @@ def test_shards_of_another_size_give_the_same_objects(
     other = run(path, client)
     assert len(other.shards) != len(filtered.shards)
     one, two = opened(filtered), opened(other)
-    for name in ("object_id", "features", "frame_filtered_count", "vignette_start"):
+    for name in ("object_id", "features", "frame_left_out_count", "vignette_start"):
         np.testing.assert_array_equal(one[name].to_numpy(), two[name].to_numpy())
 
 

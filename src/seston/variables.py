@@ -456,7 +456,7 @@ OBJECTS = _register(
         _v("frame_object_start", _FRAME, "int64", "1", "row of the frame's first object"),
         _v("frame_object_count", _FRAME, "int32", "1", "objects that begin in the frame"),
         _v(
-            "frame_filtered_count",
+            "frame_left_out_count",
             _FRAME,
             "int32",
             "1",

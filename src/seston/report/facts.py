@@ -85,21 +85,21 @@ def summary(profiles: xr.Dataset, frames: pd.DataFrame) -> dict[str, str]:
         "Frames": f"{len(frames):,}, of which {len(usable):,} usable",
         "Scan": _scan(frames),
         "Water imaged": _litres(float(usable["volume"].sum(skipna=True)), usable),
-        "Objects": _objects(objects, int(frames["filtered_count"].sum())),
+        "Objects": _objects(objects, int(frames["left_out_count"].sum())),
     }
     plankton = profiles["count"].where(profiles["plankton"] == 1).sum()
     loose = profiles["unpositioned_count"].where(profiles["plankton"] == 1).sum()
     if profiles.sizes["taxon"] > 1 and objects:
-        found = objects + int(frames["filtered_count"].sum())
+        found = objects + int(frames["left_out_count"].sum())
         said["Living plankton"] = f"{float(plankton + loose) / found:.1%} of the objects"
     said["Profiles"] = f"{profiles.sizes['profile']:,} of {profiles.sizes['depth']:,} depth bins"
     return said
 
 
-def _objects(kept: int, filtered: int) -> str:
-    if not filtered:
+def _objects(kept: int, left_out: int) -> str:
+    if not left_out:
         return f"{kept:,}"
-    return f"{kept:,} of {kept + filtered:,}: the filter left out the others"
+    return f"{kept:,} of {kept + left_out:,}: the filter left out the others"
 
 
 def _span(values: pd.Series[Any], words: Callable[[Any], str]) -> str:
@@ -157,9 +157,9 @@ def notices(profiles: xr.Dataset, frames: pd.DataFrame, *, named: bool) -> list[
         said.append(f"Of the logs, this was left out: {profiles.attrs['log_problems']}.")
     if not named:
         said.append("No model: objects were found and measured, and all are of one taxon, object.")
-    filtered = int(frames["filtered_count"].sum())
-    if filtered:
-        said.append(f"{filtered:,} objects were left out by a filter before they were stored: "
+    left_out = int(frames["left_out_count"].sum())
+    if left_out:
+        said.append(f"{left_out:,} objects were left out by a filter before they were stored: "
                     "numbers of detritus, and size spectra of all objects, are of what it let "
                     "through.")  # fmt: skip
     if not frames["object_count"].sum():

@@ -33,7 +33,7 @@ class Found:
     dropped : dict
         Objects outside the size limits, below the least score or left out by the filter, by
         reason.
-    filtered : array (own frames), int32, or None
+    left_out : array (own frames), int32, or None
         Objects of each own frame that the filter left out; None where there is no filter.
     """
 
@@ -43,7 +43,7 @@ class Found:
     level: NDArray[np.float32]
     problems: dict[int, str]
     dropped: dict[str, int]
-    filtered: NDArray[np.int32] | None = None
+    left_out: NDArray[np.int32] | None = None
 
     def only(self, rows: NDArray[np.bool_]) -> Self:
         """Give only some of the objects (a mask); the others are counted by their frames."""
@@ -58,7 +58,7 @@ class Found:
             columns=columns,
             pixels=np.concatenate([np.empty(0, np.uint8), *parts]),
             dropped=self.dropped | {"by_filter": int((~rows).sum())},
-            filtered=np.bincount(row, minlength=len(self.numbers)).astype(np.int32),
+            left_out=np.bincount(row, minlength=len(self.numbers)).astype(np.int32),
         )
 
 

@@ -112,7 +112,7 @@ class _Account:
         self._frames = frames.copy()
         self._level = np.full(len(frames), np.nan, np.float32)
         self._counts = np.zeros(len(frames), np.int32)
-        self._filtered = np.zeros(len(frames), np.int32)
+        self._left_out = np.zeros(len(frames), np.int32)
         self._dropped: dict[str, int] = {}
         self._labels: set[str] = set()
 
@@ -122,8 +122,8 @@ class _Account:
         rows: NDArray[np.int32] = (found.columns["frame"] - first).astype(np.int32)
         np.add.at(self._counts, rows, 1)
         self._level[found.numbers - first] = found.level
-        if found.filtered is not None:
-            self._filtered[found.numbers - first] += found.filtered
+        if found.left_out is not None:
+            self._left_out[found.numbers - first] += found.left_out
         for number, problem in found.problems.items():
             self._frames.loc[number, "usable"] = 0
             self._frames.loc[number, "problem"] = problem
@@ -148,7 +148,7 @@ class _Account:
             "frame_background": self._level,
             "frame_object_start": starts,
             "frame_object_count": self._counts,
-            "frame_filtered_count": self._filtered,
+            "frame_left_out_count": self._left_out,
         }
 
     def attributes(self) -> dict[str, Any]:
