@@ -258,3 +258,45 @@ def test_without_a_table_of_taxa_all_is_plankton_and_there_is_nothing_to_leave_o
     settings = FilterTraining(model=tmp_path / "f", objects=labelled(whole, tmp_path))
     with pytest.raises(InputError, match="too little of anything else"):
         filtering.train_filter(Config(filter=settings))
+
+
+def test_by_hand_a_filter_is_trained_from_labels_and_its_card_is_read(
+    whole: Campaign, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    from seston.cli import app
+
+    labelled(whole, tmp_path)
+    done = CliRunner().invoke(app, [
+        "train-filter", "--model", str(tmp_path / "f"), "--objects", str(tmp_path),
+        "--taxonomy", str(TAXONOMY), "--let-through", "0.9", "--seed", "3",
+    ])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    page = CliRunner().invoke(app, ["models", str(tmp_path / "f")]).output
+    card = load_filter(tmp_path / "f").card
+    assert f"recall {card.metrics['recall']:.4g}" in page
+    passed = card.metrics["passed_by_taxon"]["copepod"]
+    assert f"copepod  {passed['passed']:6,}  {passed['of']:6,}" in page
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--labels", "guessed"], "`labels`"),
+        (["--let-through", "1.5"], "`let_through`"),
+        (["--objects", "a", "--annotations", "b"], "not both"),
+        (["--objects", "nowhere"], "holds no objects dataset"),
+    ],
+)
+def test_what_no_filter_can_be_trained_from_is_told_in_words(
+    tmp_path: Path, wrong: list[str], words: str
+) -> None:
+    from typer.testing import CliRunner
+
+    from seston.cli import app
+
+    done = CliRunner().invoke(app, ["train-filter", "--model", str(tmp_path / "f"), *wrong])
+    assert done.exit_code != 0
+    assert words in str(done.exception)
+    assert not (tmp_path / "f").exists()

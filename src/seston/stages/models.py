@@ -142,7 +142,8 @@ def _page(path: Path, card: Card) -> str:
         "hash": card.hash,
     }
     told = [f"  {name}: {text}" for name, text in facts.items() if text]
-    return "\n".join([path.as_posix(), *told, "", *_per_taxon(card)])
+    table = _passed if "passed_by_taxon" in card.metrics else _per_taxon
+    return "\n".join([path.as_posix(), *told, "", *table(card)])
 
 
 def _flat(facts: dict[str, Any]) -> str:
@@ -151,6 +152,15 @@ def _flat(facts: dict[str, Any]) -> str:
     return ", ".join(
         f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in plain.items()
     )
+
+
+def _passed(card: Card) -> Iterator[str]:
+    """Say of each taxon how many of the objects held out a filter lets through."""
+    told = card.metrics["passed_by_taxon"]
+    width = max(len("taxon"), *map(len, told))
+    yield f"  {'taxon':{width}}  passed      of"
+    for taxon, found in told.items():
+        yield f"  {taxon:{width}}  {found['passed']:6,}  {found['of']:6,}"
 
 
 def _per_taxon(card: Card) -> Iterator[str]:
