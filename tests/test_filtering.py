@@ -300,3 +300,19 @@ def test_what_no_filter_can_be_trained_from_is_told_in_words(
     assert done.exit_code != 0
     assert words in str(done.exception)
     assert not (tmp_path / "f").exists()
+
+
+def test_annotated_frames_are_examples_and_their_detritus_is_to_be_left_out(tmp_path: Path) -> None:
+    from seston.learn.semantic.coco import write_coco
+    from seston.simulate.annotated import SimulatedFrames
+
+    write_coco(tmp_path / "frames", SimulatedFrames(6, 60, lines=1024).frames(0, 5))
+    annotations = tmp_path / "frames/instances.json"
+    settings = FilterTraining(model=tmp_path / "f", annotations=annotations, let_through=0.9)
+    filtering.train_filter(Config(filter=settings, taxonomy=TAXONOMY))
+    card = load_filter(settings.model).card
+    learned = card.training["learned_from"]
+    assert learned["plankton"] > 50
+    assert learned["other"] > 50
+    assert "copepod" in card.metrics["passed_by_taxon"]
+    assert card.training["pixel_size_mm"] == pytest.approx([0.0714, 0.0513], abs=0.01)
