@@ -49,7 +49,7 @@ from seston.simulate import KINDS, LABELS, TowSettings, match, write_learning_se
 from seston.simulate.annotated import SimulatedFrames
 from seston.simulate.scene import pixel_height, take
 from seston.simulate.tow import Tow
-from seston.stages.filtering import train_filter, write_passed
+from seston.stages.filter_training import train_filter, write_passed
 
 SETTINGS = Segmentation.model_validate({})
 TOW = dataclasses.replace(

@@ -22,7 +22,7 @@ NO_RESULTS = (
 #: What a module of a step calls for another step alone.
 LISTED = {step: set[str]() for step in CODE} | {"segment": {"seston.simulate.annotated"}}
 #: Modules of the steps that are not named as their step is.
-MODULES = {"train_semantic": "semantic"}
+MODULES = {"train_semantic": "semantic", "train_filter": "filter_training"}
 
 
 @pytest.fixture(scope="module")

@@ -142,8 +142,6 @@ class Campaign:
 
         Of one that the workflow trains: of the settings of its training, for it need not be there.
         """
-        from seston.learn import load_card
-
         settings = self.instrument(deployment).segmentation
         model = settings.model or settings.filter
         if model is None:
@@ -151,6 +149,8 @@ class Campaign:
         for trained in (self.config.semantic, self.config.filter):
             if trained and trained.model == model:
                 return cfg.fingerprint(trained)
+        from seston.learn import load_card
+
         return load_card(model).hash
 
     def reader(self, deployment: cfg.Deployment) -> Reader:

@@ -29,6 +29,8 @@ CODE = {
         "image", "readers", "store", "learn/semantic", "variables.py", "features.py",
         "zooprocess.py", "frame.py", "stages/segment.py", "stages/windows.py",
         "stages/vignettes.py", "stages/found.py", "stages/manifest.py", "stages/semantic.py",
+        "stages/poison.py", "stages/filtering.py", "learn/filtering", "learn/heads",
+        "learn/card.py",
     ),
     "classify": ("learn", "store", "image/vignettes.py", "stages/classify.py"),
     "gather": (
@@ -47,6 +49,11 @@ CODE = {
     "train": (
         "learn", "store", "features.py", "taxonomy.py", "readers/ecotaxa_labels.py",
         "stages/train.py", "stages/learning_set.py",
+    ),
+    "train_filter": (
+        "learn", "image", "simulate", "frame.py", "store", "taxonomy.py", "stages/filtering.py",
+        "stages/found.py", "stages/learning_set.py", "stages/filter_training.py", "features.py",
+        "readers/ecotaxa_labels.py",
     ),
     "train_semantic": ("learn", "image", "simulate", "frame.py", "stages/semantic.py"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from seston.config import Config, FilterTraining, Segmentation
 from seston.learn.filtering import load_filter
 from seston.simulate import KINDS, LABELS
 from seston.simulate.natural_set import write_natural_set
-from seston.stages.filtering import train_filter, write_passed
+from seston.stages.filter_training import train_filter, write_passed
 
 DETRITUS = {kind.label for kind in KINDS if not kind.plankton}
 

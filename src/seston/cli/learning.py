@@ -132,7 +132,7 @@ def learning_set(
     from seston.config import Segmentation
     from seston.errors import ConfigError
     from seston.simulate import write_learning_set
-    from seston.stages.filtering import write_passed
+    from seston.stages.filter_training import write_passed
 
     if frames is not None:
         settings = Segmentation.model_validate({"filter": filter_})
@@ -179,7 +179,7 @@ def train_filter(
     It learns from --objects, from --annotations, or without these from simulated frames.
     """
     from seston.config import Config, FilterTraining, checked, load_config
-    from seston.stages.filtering import train_filter as run
+    from seston.stages.filter_training import train_filter as run
 
     if model is None:
         run(load_config(config))

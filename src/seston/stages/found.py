@@ -93,6 +93,20 @@ def together(parts: Sequence[Found]) -> Found:
         level=np.concatenate([part.level for part in parts]),
         problems={n: why for part in parts for n, why in part.problems.items()},
         dropped={
-            reason: sum(part.dropped[reason] for part in parts) for reason in parts[0].dropped
+            reason: sum(part.dropped.get(reason, 0) for part in parts)
+            for reason in dict.fromkeys(reason for part in parts for reason in part.dropped)
         },
+        left_out=_left_out_together(parts),
+    )
+
+
+def _left_out_together(parts: Sequence[Found]) -> NDArray[np.int32] | None:
+    """Join what was left out; of a part that the filter did not see, nothing was."""
+    if all(part.left_out is None for part in parts):
+        return None
+    return np.concatenate(
+        [
+            np.zeros(len(part.numbers), np.int32) if part.left_out is None else part.left_out
+            for part in parts
+        ]
     )

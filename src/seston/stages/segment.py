@@ -43,16 +43,18 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
     with new_objects(target, names_of(campaign.config.features), key) as (_, writer):
         work, tasks = _work(campaign, shard)
         frames = manifest.read_frames(campaign, shard.name)
+        settings = campaign.instrument(shard.deployment).segmentation
+        passing = filtering.only_passing(work, settings, work.keywords["names"], frames)
         account = _Account(frames)
         with progress(f"segment {campaign.name}/{shard.name}", len(frames), "frames") as shown:
             for found in cluster.stream(
-                client, work, ((task,) for task in tasks), rescue=poison.rescue_of(work)
+                client, passing, ((task,) for task in tasks), rescue=poison.rescue_of(work)
             ):
                 rows = account.add(found)
                 writer.append({**found.columns, "frame": rows}, found.pixels)
                 shown.advance(len(found.level), len(found.columns["object_id"]))
             shown.advance(len(frames) - shown.done)  # unusable frames are in no task
-        told = _told_of(campaign.instrument(shard.deployment).segmentation)
+        told = _told_of(settings)
         writer.close(account.frame_variables(), account.attributes() | told)
 
 
@@ -68,16 +70,13 @@ def _work(campaign: Campaign, shard: Shard) -> tuple[partial[Found], Iterator[An
         "names": names,
         "deployment": campaign.deployment_index(shard.deployment.deployment),
     }
-    frames = manifest.read_frames(campaign, shard.name)
-    work: Callable[..., Found]
     if isinstance(reader, VignetteReader):
         _refuse_network(settings, shard)
-        work = partial(vignettes.run_task, reader=reader, **common)
-        return filtering.only_passing(work, settings, names, frames), vignettes.plan_tasks(frames)
+        frames = manifest.read_frames(campaign, shard.name)
+        return partial(vignettes.run_task, reader=reader, **common), vignettes.plan_tasks(frames)
     assert isinstance(reader, FrameReader)
     work = partial(windows.run_task, reader=reader, **common)
-    tasks = windows.plan_tasks(campaign, shard, settings)
-    return filtering.only_passing(work, settings, names, frames), tasks
+    return work, windows.plan_tasks(campaign, shard, settings)
 
 
 def _told_of(settings: Segmentation) -> dict[str, Any]:
