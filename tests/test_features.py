@@ -14,8 +14,8 @@ from seston.features import ALWAYS, CHEAP, FEATURES, SETS, names_of
 from seston.keys import Keys
 from seston.readers import reader as register_room
 from seston.readers import register
-from seston.stages import gather
-from seston.store import new_objects, open_group, read_feature
+from seston.stages.pieces import Piece, check_alike
+from seston.store import open_group, read_feature
 from seston.zooprocess import COLUMNS
 from test_vignettes import PIXEL_MM, Jar
 
@@ -102,13 +102,12 @@ def test_a_dataset_holds_what_was_chosen_and_what_profiles_need(tmp_path: Path):
         read_feature(group, "intensity_mean", slice(0, 5))
 
 
-def test_shards_of_different_sets_are_not_gathered(tmp_path: Path):
-    pieces = []
-    for name, sets in (("a", ["fast"]), ("b", ["fast"]), ("c", ["fast", "uvp6"])):
-        path = tmp_path / f"{name}.zarr"
-        with new_objects(path, names_of(sets)) as (_, writer):
-            writer.close({}, {})
-        pieces.append(gather.Piece(path, None, 0, 0, 0, False, (), 0, ""))
-    gather._refuse_other_features(pieces[:2])
+def test_shards_of_different_sets_are_not_gathered():
+    sets = {"a": ["fast"], "b": ["fast"], "c": ["fast", "uvp6"]}
+    pieces = [
+        Piece(Path(f"{shard}.zarr"), rows=0, frames=0, features=tuple(names_of(chosen)))
+        for shard, chosen in sets.items()
+    ]
+    check_alike(pieces[:2])
     with pytest.raises(StoreError, match=r"c\.zarr.* has 111 features, not the 56 of .*a\.zarr"):
-        gather._refuse_other_features(pieces)
+        check_alike(pieces)

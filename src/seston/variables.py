@@ -289,6 +289,8 @@ _BBOX_COMMENT = (
     "pixels from the left; bottom and right are excluded. bottom exceeds the frame's height where "
     "the object goes on in the next frame of a continuous scan."
 )
+_BLOCK = ("block",)
+_INDEX_COMMENT = "in the group `index`, which `seston.store.select` reads; a block is 1024 rows"
 OBJECTS = _register(
     [
         _v(
@@ -462,6 +464,25 @@ OBJECTS = _register(
             "1",
             "objects that begin in the frame and that the filter left out; with frame_object_count "
             "it makes all particles within the limits of size",
+        ),
+        _v(
+            "block_time_min",
+            _BLOCK,
+            "datetime64[ns]",
+            None,
+            "first time of the block's objects",
+            comment=_INDEX_COMMENT,
+        ),
+        _v("block_time_max", _BLOCK, "datetime64[ns]", None, "last time of the block's objects"),
+        _v("block_depth_min", _BLOCK, "float32", "m", "least depth of the block's objects"),
+        _v("block_depth_max", _BLOCK, "float32", "m", "largest depth of the block's objects"),
+        _v(
+            "block_count",
+            ("name", "block"),
+            "uint16",
+            "1",
+            "objects of each name in the block",
+            comment="names are those of `taxon`; the last is of objects that have none",
         ),
     ]
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +14,10 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from region_writer import write_regions
 from seston.errors import StoreError
 from seston.store import arrays
-from seston.store.gather import Source, copy_region, regions
+from seston.store.gather import Sources, copy_region, regions
 from seston.variables import OBJECTS, Variable
 
 SMALL = 8  # rows in a shard in these tests, so that many shards are met
@@ -25,16 +29,16 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "ROWS_PER_SHARD", SMALL)
 
 
-def _shards(tmp_path: Path, sizes: list[int], variable: Variable) -> list[Source]:
-    sources, start = [], 0
+def _shards(tmp_path: Path, sizes: list[int], variable: Variable) -> list[Path]:
+    paths, start = [], 0
     for i, size in enumerate(sizes):
         group = zarr.open_group(tmp_path / f"{i}.zarr", mode="w")
         appender = arrays.Appender(arrays.create(group, variable, (0,)))
         appender.append(np.arange(start, start + size, dtype=variable.dtype))
         appender.close()
-        sources.append(Source(tmp_path / f"{i}.zarr", size))
+        paths.append(tmp_path / f"{i}.zarr")
         start += size
-    return sources
+    return paths
 
 
 @given(parts=st.lists(st.integers(0, 30), max_size=6))
@@ -64,20 +68,22 @@ def test_regions_copied_in_any_order_make_the_whole(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrays, "ROWS_PER_CHUNK", SMALL // 2)
         patch.setattr(arrays, "ROWS_PER_SHARD", SMALL)
-        sources = _shards(tmp_path, sizes, OBJECTS["object_id"])
+        sources = Sources(_shards(tmp_path, sizes, OBJECTS["object_id"]), sizes)
+        assert sources.total == sum(sizes)
         target = zarr.open_group(tmp_path / "all.zarr", mode="w")
         arrays.create(target, OBJECTS["object_id"], (sum(sizes),))
         for start, stop in reversed(regions(OBJECTS["object_id"], sum(sizes))):
-            copy_region(tmp_path / "all.zarr", "object_id", sources, start, stop)
+            there = {"object_id": sources.within(start, stop)}
+            kept = copy_region(tmp_path / "all.zarr", there, start, stop, keep=["object_id"])
+            np.testing.assert_array_equal(kept["object_id"], np.arange(start, stop, dtype="u8"))
         np.testing.assert_array_equal(target["object_id"][:], np.arange(sum(sizes), dtype="u8"))
 
 
 def test_shifts_are_added_to_the_rows_of_their_source(tmp_path: Path, small_shards: None) -> None:
-    first, second = _shards(tmp_path, [3, 2], OBJECTS["frame"])
+    sources = Sources(_shards(tmp_path, [3, 2], OBJECTS["frame"]), [3, 2], [0, 100])
     target = zarr.open_group(tmp_path / "all.zarr", mode="w")
     arrays.create(target, OBJECTS["frame"], (5,))
-    moved = Source(second.path, second.rows, shift=100)
-    copy_region(tmp_path / "all.zarr", "frame", [first, moved], 0, 5)
+    copy_region(tmp_path / "all.zarr", {"frame": sources.within(0, 5)}, 0, 5)
     np.testing.assert_array_equal(target["frame"][:], [0, 1, 2, 103, 104])
 
 
@@ -101,11 +107,11 @@ def test_the_last_region_may_be_short(tmp_path: Path, small_shards: None) -> Non
 def test_a_shard_that_holds_fewer_rows_than_planned_is_refused(
     tmp_path: Path, small_shards: None
 ) -> None:
-    (source,) = _shards(tmp_path, [3], OBJECTS["object_id"])
+    sources = Sources(_shards(tmp_path, [3], OBJECTS["object_id"]), [4])
     target = zarr.open_group(tmp_path / "all.zarr", mode="w")
     arrays.create(target, OBJECTS["object_id"], (4,))
     with pytest.raises(StoreError, match="has not the 4 rows"):
-        copy_region(tmp_path / "all.zarr", "object_id", [Source(source.path, 4)], 0, 4)
+        copy_region(tmp_path / "all.zarr", {"object_id": sources.within(0, 4)}, 0, 4)
 
 
 def test_times_survive_to_the_nanosecond_and_missing_ones_are_nat(tmp_path: Path) -> None:
@@ -127,12 +133,55 @@ def test_equal_data_give_equal_bytes_however_many_cores_there_are(tmp_path: Path
     appender = arrays.Appender(arrays.create(group, OBJECTS["pixels"], (0,)))
     appender.append(values)
     appender.close()
-    source = Source(tmp_path / "shard.zarr", len(values))
+    there = {"pixels": Sources([tmp_path / "shard.zarr"], [len(values)]).within(0, len(values))}
     written = set()
     for run in range(3):
         target = tmp_path / f"{run}.zarr"
         arrays.create(zarr.open_group(target, mode="w"), OBJECTS["pixels"], (len(values),))
-        copy_region(target, "pixels", [source], 0, len(values))
+        copy_region(target, there, 0, len(values))
         (shard,) = (path for path in (target / "pixels" / "c").rglob("*") if path.is_file())
         written.add(shard.read_bytes())
     assert len(written) == 1
+
+
+def test_several_processes_that_write_whole_shards_lose_nothing(tmp_path: Path) -> None:
+    """Regions that are not whole shards lost a third of the bytes, without an error."""
+    rows, writers = 5 * arrays.ROWS_PER_SHARD + 12_345, 3
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    arrays.create(group, OBJECTS["object_id"], (rows,))
+    arrays.create(group, OBJECTS["features"], (rows, 3))
+    context = multiprocessing.get_context("spawn")
+    write = partial(write_regions, tmp_path / "a.zarr", rows, writers)
+    with ProcessPoolExecutor(writers, mp_context=context) as pool:
+        list(pool.map(write, range(writers)))
+    np.testing.assert_array_equal(group["object_id"][:], np.arange(rows, dtype="u8"))
+    expected = np.arange(rows, dtype="f4")
+    for column in range(3):
+        np.testing.assert_array_equal(group["features"][:, column], expected)
+
+
+def test_processes_whose_regions_meet_within_a_shard_are_both_refused(tmp_path: Path) -> None:
+    rows = 2 * arrays.ROWS_PER_SHARD
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    array = arrays.create(group, OBJECTS["top"], (rows,))
+    middle = arrays.ROWS_PER_SHARD + arrays.ROWS_PER_CHUNK
+    for start, stop in ((0, middle), (middle, rows)):
+        with pytest.raises(StoreError, match="not whole shards"):
+            arrays.write_region(array, start, np.ones(stop - start, np.int32))
+    assert not array[:].any()
+
+
+@given(
+    sizes=st.lists(st.integers(0, 5), max_size=8),
+    cut=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+)
+def test_the_writer_of_a_region_is_told_those_that_hold_its_rows_and_no_others(
+    sizes: list[int], cut: tuple[int, int]
+) -> None:
+    start, stop = sorted(min(c, sum(sizes)) for c in cut)
+    paths = [Path(str(i)) for i in range(len(sizes))]
+    there = Sources(paths, sizes).within(start, stop)
+    held = [s for s in there for row in range(s.begin, s.begin + s.rows) if start <= row < stop]
+    assert len(held) == stop - start
+    if start < stop:
+        assert set(there) == set(held)

@@ -1,9 +1,16 @@
-"""Gather: join the stores of all shards into one objects dataset, with positions and taxa."""
+"""Gather: join the stores of all shards into one objects dataset, with positions and taxa.
+
+Each region of rows is one task: it copies its columns from the shards that hold them, joins
+positions and names to them, and gives a summary for the index. So each shard is opened a few
+times whatever its columns are, and what a task holds is one region of the widest column and of
+those that naming looks at, whatever the number of shards and objects. This process holds the
+frame variables and the index: 24 bytes and two for each taxon of 1024 objects.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,36 +24,27 @@ from numpy.typing import NDArray
 
 from seston import cluster
 from seston.campaign import Campaign
-from seston.errors import StoreError
 from seston.progress import progress
 from seston.stages.fractions import spoil_samples
 from seston.stages.naming import REASONS, Naming, naming_of
+from seston.stages.pieces import Piece, read_pieces, sources_of, taxa_of
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
-from seston.store import arrays, check_whole, new_folder, objects, open_group
-from seston.store.gather import Source, plan_copies, regions
+from seston.store import arrays, index, new_folder, objects
+from seston.store.gather import Source, Sources, copy_region, regions
 from seston.variables import OBJECTS, PROFILES
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Columns = dict[str, NDArray[Any]]
+#: A task, the number of the region that it makes, and what it gives.
+Task = Callable[[], tuple[int, T]]
 
-_FRAME_COLUMNS = tuple(name for name, v in OBJECTS.items() if v.dims == ("frame",))
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The stores of one shard, and how much they hold."""
-
-    objects: Path
-    scores: Path | None
-    rows: int
-    bytes: int
-    frames: int
-    named: bool
-    labels: tuple[str, ...]
-    embedding: int
-    engine: str
+_PIXELS = "vignettes/pixels"
+#: Columns that positions and names of objects are joined from.
+_LOOKED_AT = ("object_id", "frame", "time", "source_label", "source_status", "scores",
+              "vignette_start")  # fmt: skip
 
 
 def gather(campaign: Campaign, client: Client) -> None:
@@ -60,155 +58,180 @@ def gather(campaign: Campaign, client: Client) -> None:
         The disk is full.
     """
     with new_folder(campaign.objects) as draft:
-        pieces = [_piece(campaign, shard.name) for shard in campaign.shards]
-        positions = Positions(campaign)
-        taxa = _taxa(pieces)
-        _refuse_other_features(pieces)
-        scores = [piece.scores for piece in pieces if piece.scores]
-        naming = naming_of(campaign.classification, scores)
-        _refuse_other_embeddings(pieces)
+        pieces, frames = read_pieces(campaign, client)
+        naming = naming_of(campaign.classification, [p.scores for p in pieces if p.scores])
+        taxa = taxa_of(pieces)
         _create(draft, pieces, taxa)
-        _run(client, f"gather {campaign.name}", plan_copies(draft, _sources(pieces)))
-        frames = _frames(pieces)
+        positions = Positions(campaign)
         own = {n: frames[f"frame_{n}"].copy() for n in NAMES if _any_known(frames[f"frame_{n}"])}
         _position_frames(frames, positions, campaign)
         spoil_samples(frames, campaign)
-        objects.write_frames(zarr.open_group(draft, mode="r+"), frames)
-        finish = [
-            partial(_finish_region, draft, positions, own, taxa, naming, *r)
-            for r in _regions(pieces)
-        ]
-        counts = _run(client, f"position {campaign.name}", finish)
+        group = zarr.open_group(draft, mode="r+")
+        objects.write_frames(group, frames)
+        whole = _Whole(draft, pieces, own, _Joined(positions, taxa, naming))
+        counts = _write(group, client, campaign.name, whole)
         title = f"{campaign.config.publication.title}: objects"
         told = _engines(pieces) | _dropped(pieces) | naming.told | _unnamed(naming, counts)
-        zarr.open_group(draft).attrs.update(attributes(campaign, title) | told)
+        group.attrs.update(attributes(campaign, title) | told)
         arrays.finish_store(draft)
 
 
-def _piece(campaign: Campaign, shard: str) -> Piece:
-    folder = campaign.shard_folder(shard)
-    group = open_group(folder / "objects.zarr")
-    check_whole(folder / "objects.zarr")
-    scores = folder / "scores.zarr" if campaign.names_objects else None
-    rows = objects.length(group, "object_id")
-    if scores:
-        check_whole(scores)
-    if scores and objects.length(open_group(scores), "scores") != rows:
-        raise StoreError(
-            f"has not the {rows} rows of the shard's objects",
-            where=scores,
-            cure="Delete it and run again.",
-        )
-    return Piece(
-        objects=folder / "objects.zarr",
-        scores=scores,
-        rows=rows,
-        bytes=objects.length(group, "vignettes/pixels"),
-        frames=objects.length(group, "frame_id"),
-        named="source_id" in group,
-        labels=tuple(map(str, group.attrs.get("source_labels", ()))),  # type: ignore[arg-type]
-        embedding=objects.width(open_group(scores), "embedding") if scores else 0,
-        engine=str(open_group(scores).attrs.get("engine", "")) if scores else "",
-    )
-
-
-def _taxa(pieces: list[Piece]) -> list[str]:
-    """Labels of the model's taxa, the same for all shards; then those that sources gave."""
-    found = {tuple(objects.read_labels(open_group(p.scores), "taxon")) for p in pieces if p.scores}
-    if len(found) > 1:
-        raise StoreError(
-            "shards were classified by models of different taxa",
-            where=pieces[0].scores,
-            cure="Delete all scores.zarr of this campaign and run again.",
-        )
-    taxa = list(next(iter(found), ()))
-    labels = {label for piece in pieces for label in piece.labels}
-    return taxa + sorted(labels - set(taxa))
-
-
-def _refuse_other_features(pieces: list[Piece]) -> None:
-    """Refuse shards that were measured with other sets than the first."""
-    first = objects.read_labels(open_group(pieces[0].objects), "feature")
-    for piece in pieces:
-        names = objects.read_labels(open_group(piece.objects), "feature")
-        if names != first:
-            raise StoreError(
-                f"has {len(names)} features, not the {len(first)} of {pieces[0].objects}",
-                where=piece.objects,
-                cure="Shards were segmented with different `features` of config.yaml: "
-                "run segment again.",
-            )
-
-
-def _refuse_other_embeddings(pieces: list[Piece]) -> None:
-    """Refuse shards of which some have an embedding and others none, or another."""
-    for piece in pieces:
-        if piece.embedding != pieces[0].embedding:
-            raise StoreError(
-                f"keeps {piece.embedding} numbers of an embedding, not the {pieces[0].embedding} "
-                f"of {pieces[0].scores}",
-                where=piece.scores,
-                cure="Shards were classified with different `classification.keep_embedding`: "
-                "delete their scores.zarr and run again.",
-            )
-
-
 def _create(draft: Path, pieces: list[Piece], taxa: list[str]) -> None:
-    group = zarr.open_group(draft, mode="w")
+    group, first = zarr.open_group(draft, mode="w"), pieces[0]
     rows = sum(piece.rows for piece in pieces)
-    first = open_group(pieces[0].objects)
-    widths = {"features": objects.length(first, "feature"), "scores": len(taxa)}
-    widths["embedding"] = pieces[0].embedding
-    added = [*NAMES, "predicted_taxon", "validated_taxon"]
-    added += ["scores"] if pieces[0].scores else []
-    added += ["embedding"] if pieces[0].embedding else []
-    added += objects.SOURCE if any(piece.named for piece in pieces) else []
-    for name in (*objects.SEGMENTED, *added):
+    widths = {
+        "features": len(first.features), "scores": len(taxa), "embedding": first.embedding,
+    }  # fmt: skip
+    columns, pixels = sources_of(pieces)
+    for name in (*columns, *NAMES, "predicted_taxon", "validated_taxon"):
         shape = (rows, widths[name]) if name in widths else (rows,)
         arrays.create(group, OBJECTS[name], shape)
-    pixels = sum(piece.bytes for piece in pieces)
-    arrays.create(group.create_group("vignettes"), OBJECTS["pixels"], (pixels,))
-    for name in ("feature", "feature_units"):
-        arrays.create_labels(group, OBJECTS[name], objects.read_labels(first, name))
+    arrays.create(group.create_group("vignettes"), OBJECTS["pixels"], (pixels.total,))
+    arrays.create_labels(group, OBJECTS["feature"], list(first.features))
+    arrays.create_labels(group, OBJECTS["feature_units"], list(first.units))
     if taxa:
         arrays.create_labels(group, PROFILES["taxon"], taxa)
 
 
-def _sources(pieces: list[Piece]) -> dict[str, list[Source]]:
-    """Say for each array which rows come from which store, and by how much they shift."""
-    frames = np.cumsum([0, *(p.frames for p in pieces)])
-    pixels = np.cumsum([0, *(p.bytes for p in pieces)])
-    shifts = {"frame": frames, "vignette_start": pixels}
-    zero = np.zeros(len(pieces), int)
-    found = {
-        name: [
-            Source(p.objects, p.rows, int(s))
-            for p, s in zip(pieces, shifts.get(name, zero), strict=False)
+# ---------------------------------------------------------------------------- regions, in parallel
+@dataclass(frozen=True)
+class _Joined:
+    """What is joined to objects: the same for all regions."""
+
+    positions: Positions
+    taxa: list[str]
+    naming: Naming
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What this process knows of a campaign, to tell each task its part."""
+
+    draft: Path
+    pieces: list[Piece]
+    own: Columns
+    joined: _Joined
+
+    def rows(self) -> list[Callable[[], tuple[int, _Made]]]:
+        """List the tasks of all regions of rows."""
+        columns, _ = sources_of(self.pieces)
+        first = np.cumsum([0, *(piece.frames for piece in self.pieces)])
+        return [
+            partial(_make_region, _Region(self.draft, number, start, stop, self.joined,
+                    {n: c.within(start, stop) for n, c in columns.items()},
+                    *self._own(columns["frame"], first, start, stop)))
+            for number, (start, stop) in enumerate(
+                regions(OBJECTS["depth"], columns["object_id"].total)
+            )
+        ]  # fmt: skip
+
+    def _own(
+        self, sources: Sources, first: NDArray[np.int64], start: int, stop: int
+    ) -> tuple[int, Columns]:
+        """Give what the frames of a region tell of their positions, and the first one's number."""
+        there = sources.numbers(start, stop)
+        begin, end = int(first[there.start]), int(first[there.stop])
+        return begin, {name: values[begin:end] for name, values in self.own.items()}
+
+    def pixels(self) -> list[Callable[[], None]]:
+        """List the tasks of all regions of the bytes of vignettes."""
+        _, pixels = sources_of(self.pieces)
+        return [
+            partial(_copy_pixels, self.draft, pixels.within(start, stop), start, stop)
+            for start, stop in regions(OBJECTS["pixels"], pixels.total)
         ]
-        for name in objects.SEGMENTED
-    }
-    found["vignettes/pixels"] = [Source(p.objects, p.bytes) for p in pieces]
-    if any(piece.named for piece in pieces):
-        for name in objects.SOURCE:
-            found[name] = [Source(p.objects if p.named else None, p.rows) for p in pieces]
-    if pieces[0].scores:
-        named = ["scores", "embedding"] if pieces[0].embedding else ["scores"]
-        for name in named:
-            found[name] = [Source(p.scores, p.rows) for p in pieces if p.scores]
-    return found
 
 
-def _regions(pieces: list[Piece]) -> list[tuple[int, int]]:
-    return regions(OBJECTS["depth"], sum(piece.rows for piece in pieces))
+@dataclass(frozen=True)
+class _Region:
+    """A range of rows, and all that its task must know."""
+
+    draft: Path
+    number: int
+    start: int
+    stop: int
+    joined: _Joined
+    columns: dict[str, tuple[Source, ...]]
+    first_frame: int
+    own: Columns
 
 
-def _run(client: Client, title: str, tasks: Sequence[Callable[[], T]]) -> list[T]:
-    results = []
+@dataclass(frozen=True)
+class _Made:
+    """What a task gives back: summaries of its blocks, and how many objects have no name, why."""
+
+    blocks: Columns
+    unnamed: dict[str, int]
+
+
+def _write(group: zarr.Group, client: Client, name: str, whole: _Whole) -> list[dict[str, int]]:
+    """Write all regions and the index; count the objects without a name."""
+    for _ in _run(client, f"gather {name}, vignettes", whole.pixels()):
+        pass
+    made = dict(_run(client, f"gather {name}", whole.rows()))
+    in_order = [made[number] for number in sorted(made)]
+    index.write_index(group, [one.blocks for one in in_order])
+    return [one.unnamed for one in in_order]
+
+
+def _run(client: Client, title: str, tasks: list[Callable[[], T]]) -> Iterator[T]:
     with progress(title, len(tasks), "regions") as shown:
         for result in cluster.run_all(client, tasks):
-            results.append(result)
+            yield result
             shown.advance()
-    return results
+
+
+def _copy_pixels(draft: Path, sources: tuple[Source, ...], start: int, stop: int) -> None:
+    copy_region(draft, {_PIXELS: sources}, start, stop)
+
+
+def _make_region(region: _Region) -> tuple[int, _Made]:
+    """Write all columns of a range of objects."""
+    start, stop, joined = region.start, region.stop, region.joined
+    column = copy_region(region.draft, region.columns, start, stop, keep=_LOOKED_AT)
+    time = column["time"].view("datetime64[ns]")
+    values: Columns = {
+        name: found.astype(OBJECTS[name].dtype)
+        for name, found in _positions(region, column, time).items()
+    }
+    taxa, unnamed = _taxa_of(column, joined.taxa, joined.naming)
+    values |= taxa
+    group = zarr.open_group(region.draft, mode="r+")
+    with arrays.fast_codecs(threads=1):
+        for name, found in values.items():
+            arrays.write_region(group[name], start, found)  # type: ignore[arg-type]
+    predicted, validated = taxa["predicted_taxon"], taxa["validated_taxon"]
+    taxon = np.where(validated >= 0, validated, predicted)
+    blocks = index.summary(time, values["depth"], taxon, len(joined.taxa))
+    return region.number, _Made(blocks, unnamed)
+
+
+def _positions(region: _Region, column: Columns, time: NDArray[np.datetime64]) -> Columns:
+    deployment = (column["object_id"] >> np.uint64(52)).astype(np.int64)
+    frame = column["frame"] - region.first_frame
+    told = {name: values[frame] for name, values in region.own.items()}
+    return dict(region.joined.positions.at(deployment, time, told))
+
+
+def _taxa_of(
+    column: Columns, taxa: list[str], naming: Naming
+) -> tuple[dict[str, NDArray[np.int16]], dict[str, int]]:
+    """Taxon of each object: as a person said it; as the model has it, else its source."""
+    none = np.full(len(column["object_id"]), -1, np.int16)
+    predicted, validated, unnamed = none.copy(), none.copy(), dict[str, int]()
+    if "source_label" in column:
+        label = column["source_label"].astype(object)
+        given = pd.Index(taxa).get_indexer(pd.Index(label)).astype(np.int16)
+        sure = column["source_status"].astype(object) == "validated"
+        validated[sure], predicted[~sure] = given[sure], given[~sure]
+    if "scores" in column:
+        scores = column["scores"]
+        scored = scores.max(axis=1, initial=0) > 0
+        predicted[scored], unnamed = naming.named(scores[scored])
+        if naming.unknown_above is not None:  # the model looked, and gave no scores: too far
+            seen = column["vignette_start"] >= 0
+            unnamed["unnamed_unknown"] += int((seen & ~scored).sum())
+    return {"predicted_taxon": predicted, "validated_taxon": validated}, unnamed
 
 
 def _unnamed(naming: Naming, counts: list[dict[str, int]]) -> dict[str, int]:
@@ -218,70 +241,12 @@ def _unnamed(naming: Naming, counts: list[dict[str, int]]) -> dict[str, int]:
     return {name: sum(c.get(name, 0) for c in counts) for name in REASONS}
 
 
+# ----------------------------------------------------------------------------------------- frames
 def _any_known(values: NDArray[Any]) -> bool:
     return bool(np.isfinite(values).any())
 
 
-def _finish_region(
-    draft: Path,
-    positions: Positions,
-    own: dict[str, NDArray[Any]],
-    taxa: list[str],
-    naming: Naming,
-    start: int,
-    stop: int,
-) -> dict[str, int]:
-    """Write position and taxon of a range of objects; count those that stay without a name."""
-    group = zarr.open_group(draft, mode="r+")
-    rows = slice(start, stop)
-    deployment = (objects.read_column(group, "object_id", rows) >> np.uint64(52)).astype(np.int64)
-    frame = objects.read_column(group, "frame", rows)
-    told = {name: values[frame] for name, values in own.items()}
-    joined = positions.at(deployment, objects.read_column(group, "time", rows), told)
-    values: dict[str, NDArray[Any]] = {
-        name: column.astype(OBJECTS[name].dtype) for name, column in joined.items()
-    }
-    found, unnamed = _taxa_of(group, rows, taxa, naming)
-    values |= found
-    with arrays.fast_codecs(threads=1):
-        for name, column in values.items():
-            arrays.write_region(group[name], start, column)  # type: ignore[arg-type]
-    return unnamed
-
-
-def _taxa_of(
-    group: zarr.Group, rows: slice, taxa: list[str], naming: Naming
-) -> tuple[dict[str, NDArray[np.int16]], dict[str, int]]:
-    """Taxon of each object: as the model has it, else its source; and as a person said it."""
-    none = np.full(rows.stop - rows.start, -1, np.int16)
-    predicted, validated, unnamed = none.copy(), none.copy(), dict[str, int]()
-    if "source_label" in group:
-        label = objects.read_column(group, "source_label", rows)
-        given = pd.Index(taxa).get_indexer(pd.Index(label.astype(object))).astype(np.int16)
-        sure = objects.read_column(group, "source_status", rows).astype(object) == "validated"
-        validated[sure], predicted[~sure] = given[sure], given[~sure]
-    if "scores" in group:
-        scores = objects.read_column(group, "scores", rows)
-        scored = scores.max(axis=1, initial=0) > 0
-        predicted[scored], unnamed = naming.named(scores[scored])
-        if naming.unknown_above is not None:  # the model looked, and gave no scores: too far
-            seen = objects.read_column(group, "vignette_start", rows) >= 0
-            unnamed["unnamed_unknown"] += int((seen & ~scored).sum())
-    return {"predicted_taxon": predicted, "validated_taxon": validated}, unnamed
-
-
-def _frames(pieces: list[Piece]) -> dict[str, NDArray[Any]]:
-    """Frame variables of all shards; rows of objects are counted from the campaign's first."""
-    rows = np.cumsum([0, *(p.rows for p in pieces)])
-    tables = [_frame_table(piece) for piece in pieces]
-    for table, start in zip(tables, rows, strict=False):
-        table["frame_object_start"] = table["frame_object_start"] + start
-    return {name: np.concatenate([t[name] for t in tables]) for name in _FRAME_COLUMNS}
-
-
-def _position_frames(
-    frames: dict[str, NDArray[Any]], positions: Positions, campaign: Campaign
-) -> None:
+def _position_frames(frames: Columns, positions: Positions, campaign: Campaign) -> None:
     """Fill in the positions that the frames' own files do not tell."""
     numbers = {d.deployment: i for i, d in enumerate(campaign.deployments)}
     deployment = np.array([numbers[str(d)] for d in frames["frame_deployment"]], np.int64)
@@ -291,12 +256,7 @@ def _position_frames(
     frames["frame_problem"] = _with_missing_position(frames, campaign)
 
 
-def _frame_table(piece: Piece) -> dict[str, NDArray[Any]]:
-    group = open_group(piece.objects)
-    return {name: objects.read_column(group, name) for name in _FRAME_COLUMNS}
-
-
-def _with_missing_position(frames: dict[str, NDArray[Any]], campaign: Campaign) -> NDArray[Any]:
+def _with_missing_position(frames: Columns, campaign: Campaign) -> NDArray[Any]:
     """Add to the problem of each frame what is not known of its position, and count them."""
     tolerance = campaign.config.ingest.position_tolerance_s
     problem = frames["frame_problem"].astype(object)
@@ -310,6 +270,7 @@ def _with_missing_position(frames: dict[str, NDArray[Any]], campaign: Campaign) 
     return problem
 
 
+# ------------------------------------------------------------------------------------- attributes
 def _engines(pieces: list[Piece]) -> dict[str, str]:
     """Say what computed the scores: one engine, or where the shards' machines differ, each."""
     found = sorted({piece.engine for piece in pieces if piece.engine})
@@ -319,13 +280,7 @@ def _engines(pieces: list[Piece]) -> dict[str, str]:
 def _dropped(pieces: list[Piece]) -> dict[str, int]:
     """Sum over shards what segmentation found and did not keep."""
     total: dict[str, int] = {}
-    for name, value in _counts(pieces):
-        total[name] = total.get(name, 0) + value
-    return total
-
-
-def _counts(pieces: list[Piece]) -> Iterator[tuple[str, int]]:
     for piece in pieces:
-        for name, value in open_group(piece.objects).attrs.items():
-            if name.startswith("dropped_"):
-                yield name, int(str(value))
+        for name, value in piece.dropped.items():
+            total[name] = total.get(name, 0) + value
+    return total

@@ -2,6 +2,7 @@
 
 from seston.atomic import new_file, new_folder
 from seston.store.damage import check_whole, damage_explained, is_whole, read_key
+from seston.store.index import select
 from seston.store.objects import (
     length,
     load_dataset,
@@ -32,5 +33,6 @@ __all__ = [
     "read_feature",
     "read_key",
     "read_vignettes",
+    "select",
     "write_dataset",
 ]

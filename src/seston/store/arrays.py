@@ -83,9 +83,6 @@ def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zar
     """
     rest = tuple(max(1, n) for n in shape[1:])
     is_time = variable.dtype.startswith("datetime64")
-    attributes = variable.attrs
-    if is_time:
-        attributes |= {"units": TIME_UNITS, "calendar": "proleptic_gregorian"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return group.create_array(
@@ -97,8 +94,14 @@ def create(group: zarr.Group, variable: Variable, shape: tuple[int, ...]) -> zar
             compressors=CODEC,
             dimension_names=variable.dims,
             fill_value=_stored_fill(variable),
-            attributes=attributes,
+            attributes=variable.attrs | _time_attributes(variable),
         )
+
+
+def _time_attributes(variable: Variable) -> dict[str, str]:
+    if variable.dtype.startswith("datetime64"):
+        return {"units": TIME_UNITS, "calendar": "proleptic_gregorian"}
+    return {}
 
 
 def _stored_fill(variable: Variable) -> object:
@@ -132,6 +135,25 @@ def write_region(array: zarr.Array[Any], start: int, values: NDArray[Any]) -> No
         )
     if len(values):
         array[start:stop] = stored(values)
+
+
+def create_read_by_row(group: zarr.Group, variable: Variable, values: NDArray[Any]) -> None:
+    """Write an array of one or two dimensions that is read whole, or row by row: in one file."""
+    attributes = variable.attrs | _time_attributes(variable)
+    if values.size:
+        lengths = tuple(max(1, n) for n in values.shape)
+        array = group.create_array(
+            variable.name,
+            shape=values.shape,
+            dtype=values.dtype,
+            chunks=(*(1 for _ in lengths[1:]), lengths[-1]),
+            shards=lengths,
+            compressors=CODEC,
+            dimension_names=variable.dims,
+            fill_value=_stored_fill(variable),
+            attributes=attributes,
+        )
+        array[...] = values
 
 
 def create_labels(group: zarr.Group, variable: Variable, labels: list[str]) -> None:
@@ -191,7 +213,7 @@ class Appender:
 
 def count_files(path: Path) -> int:
     """Files of a store that hold chunks; those of metadata, and hidden ones, are left out."""
-    names = (p.name for p in path.rglob("*") if p.is_file())
+    names = (name for _, _, files in os.walk(path) for name in files)
     return sum(name != "zarr.json" and not name.startswith(".") for name in names)
 
 
