@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seston.config import Profiles
+from seston.ecology import tally
 from seston.ecology.concentration import subsampled_interval
-from seston.ecology.profiles import along_track, build_profiles, put_in_bins, tally
+from seston.ecology.profiles import along_track, build_profiles, put_in_bins
 
 TAXA = pd.DataFrame(
     {

@@ -22,21 +22,21 @@ from seston.ecology.particles import (
 )
 from seston.ecology.profiles import (
     Adjusted,
-    Tally,
     build_profiles,
     largest_factor,
     put_in_bins,
-    tally,
 )
 from seston.ecology.seawater import add_seawater
 from seston.ecology.series import SeriesErrors, bray_curtis, series_errors
 from seston.ecology.spectrum import normalised_biovolume_spectrum
+from seston.ecology.tallies import PartialTally, Tally, tally
 from seston.ecology.turning import direction, turning_points
 
 __all__ = [
     "Adjusted",
     "Bins",
     "Calibration",
+    "PartialTally",
     "ParticleBins",
     "SeriesErrors",
     "Tally",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -167,41 +168,52 @@ def interpolate_at(
             cure="Sort the log and drop the records that stand twice.",
         )
     at = np.asarray(times, "datetime64[ns]").view(np.int64)
-    joined = {
-        name: (
-            "time",
-            _joined(str(name), variable.to_numpy(), known, at, tolerance_s),
-            variable.attrs,
-        )
-        for name, variable in environment.data_vars.items()
-        if variable.dims == ("time",) and variable.dtype.kind == "f"
-    }
+    between: dict[bytes, _Between] = {}  # most variables are known at the same times
+    joined = {}
+    for name, variable in environment.data_vars.items():
+        if variable.dims == ("time",) and variable.dtype.kind == "f":
+            values = np.asarray(variable.to_numpy(), np.float64)
+            there = np.isfinite(values)
+            key = there.tobytes()
+            if key not in between:
+                between[key] = _Between.of(known[there], at, tolerance_s)
+            found = between[key].join(values[there], turns=name == "longitude")
+            joined[name] = ("time", found, variable.attrs)
     return xr.Dataset(joined, coords={"time": np.asarray(times, "datetime64[ns]")})
 
 
-def _joined(
-    name: str,
-    values: NDArray[Any],
-    known: NDArray[np.int64],
-    at: NDArray[np.int64],
-    tolerance: float,
-) -> Float:
-    there = np.isfinite(values)
-    x, y = known[there], np.asarray(values, np.float64)[there]
-    if not len(x) or not len(at):
-        return np.full(len(at), np.nan)
-    if name == "longitude":
-        y = np.unwrap(y, period=360)
-    after = np.clip(np.searchsorted(x, at), 0, len(x) - 1)
-    before = np.maximum(after - 1, 0)
-    exact = x[after] == at
-    before = np.where(exact | (at > x[-1]), after, before)
-    after = np.where(at < x[0], before, after)
-    far = np.maximum(np.abs(at - x[before]), np.abs(x[after] - at))
-    span = np.maximum(x[after] - x[before], 1)
-    share = np.where(x[after] > x[before], (at - x[before]) / span, 0.0)
-    result: Float = y[before] + share * (y[after] - y[before])
-    if name == "longitude":
-        result = (result + 180) % 360 - 180
-    result[(far > tolerance * 1e9) | (at == np.iinfo(np.int64).min)] = np.nan
-    return result
+@dataclass(frozen=True)
+class _Between:
+    """For each time the rows of the records before and after it, and its share of the way."""
+
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    share: Float
+    unknown: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, x: NDArray[np.int64], at: NDArray[np.int64], tolerance: float) -> _Between:
+        if not len(x) or not len(at):
+            none = np.zeros(len(at), np.int64)
+            return cls(none, none, none.astype(float), np.ones(len(at), bool))
+        after = np.clip(np.searchsorted(x, at), 0, len(x) - 1)
+        before = np.maximum(after - 1, 0)
+        exact = x[after] == at
+        before = np.where(exact | (at > x[-1]), after, before)
+        after = np.where(at < x[0], before, after)
+        far = np.maximum(np.abs(at - x[before]), np.abs(x[after] - at))
+        span = np.maximum(x[after] - x[before], 1)
+        share = np.where(x[after] > x[before], (at - x[before]) / span, 0.0)
+        return cls(before, after, share, (far > tolerance * 1e9) | (at == np.iinfo(np.int64).min))
+
+    def join(self, y: Float, *, turns: bool) -> Float:
+        """Join values; those that turn are degrees, and go the short way round."""
+        if not len(y) or not len(self.before):
+            return np.full(len(self.before), np.nan)
+        if turns:
+            y = np.unwrap(y, period=360)
+        result: Float = y[self.before] + self.share * (y[self.after] - y[self.before])
+        if turns:
+            result = (result + 180) % 360 - 180
+        result[self.unknown] = np.nan
+        return result

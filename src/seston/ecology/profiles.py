@@ -21,6 +21,7 @@ from seston.ecology.casts import Tolerances, join_environment
 from seston.ecology.concentration import concentration, subsampled_interval
 from seston.ecology.environment import own_times
 from seston.ecology.seawater import add_seawater
+from seston.ecology.tallies import Tally, summed
 from seston.ecology.turning import direction, turning_points
 from seston.variables import PROFILES
 
@@ -29,33 +30,6 @@ Int = NDArray[np.int64]
 Times = NDArray[np.datetime64]
 
 _EARTH_RADIUS_KM = 6371.0088
-
-
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """Sums over objects by (profile, depth bin + 1, taxon); the last bin: depth not known.
-
-    Parameters
-    ----------
-    count : array, int64
-    individuals, squares : array, float64
-        Sums of the subsample factors of the objects counted, and of their squares.
-    biovolume : array, float64, mm3
-        Of the individuals.
-    """
-
-    count: Int
-    individuals: Float
-    squares: Float
-    biovolume: Float
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.count + other.count,
-            self.individuals + other.individuals,
-            self.squares + other.squares,
-            self.biovolume + other.biovolume,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,42 +113,6 @@ def _ways(environment: xr.Dataset, time: Times, settings: Profiles) -> Times:
     return ends
 
 
-def tally(
-    bins: Bins, cell: Int, taxon: Int, biovolume: Float, taxa: int, factor: Float | None = None
-) -> Tally:
-    """Sum a range of objects.
-
-    Parameters
-    ----------
-    bins : Bins
-    cell : array (object), int64
-        Cell of water in which each object begins.
-    taxon : array (object), int64
-        From 0 to `taxa` - 1.
-    biovolume : array (object), mm3
-        NaN where nothing was measured: the object counts, and adds no volume.
-    taxa : int
-        Number of taxa.
-    factor : array (object), optional
-        Individuals in the sample for each one imaged; 1 if absent.
-    """
-    profiles, depths = bins.shape
-    shape = (profiles, depths + 1, taxa)
-    flat = bins.slot[cell] * taxa + taxon
-    size = profiles * (depths + 1) * taxa
-    weights = np.ones(len(cell)) if factor is None else factor
-    sums = [
-        _summed(flat, values, size).reshape(shape)
-        for values in (weights, weights**2, weights * np.nan_to_num(biovolume))
-    ]
-    count = np.bincount(flat, minlength=size).reshape(shape)
-    return Tally(count.astype(np.int64), *sums)
-
-
-def _summed(flat: Int, weights: Float, size: int) -> Float:
-    return np.asarray(np.bincount(flat, weights=weights, minlength=size), np.float64)
-
-
 def build_profiles(
     bins: Bins,
     cells: pd.DataFrame,
@@ -214,7 +152,7 @@ def build_profiles(
     """
     tolerances = tolerances or Tolerances()
     profiles, depths = bins.shape
-    water = _summed(bins.slot, cells["volume"].to_numpy(np.float64), profiles * (depths + 1))
+    water = summed(bins.slot, cells["volume"].to_numpy(np.float64), profiles * (depths + 1))
     volume = water.reshape(profiles, depths + 1)
     values: dict[str, NDArray[Any]] = {
         **_profile_columns(bins, cells, deployments),

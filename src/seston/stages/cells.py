@@ -7,6 +7,7 @@ volumes then speak of the same water.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,9 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
-from seston.store.objects import read_column
+from seston.errors import StoreError
+from seston.store.arrays import ROWS_PER_SHARD
+from seston.store.objects import length, read_column
 
 #: Lines of a cell: 4 cm of water along the tow of an ISIIS.
 LINES_PER_CELL = 512
@@ -59,13 +62,86 @@ class Cells:
     own: dict[str, NDArray[np.float64]]
     start: NDArray[np.int64]
 
+    def within(self, first: int, last: int, slot: NDArray[np.int64]) -> Water:
+        """Give what a task must know of the water of frames [first, last), and no more.
+
+        Parameters
+        ----------
+        first, last : int
+        slot : array (cell), int64
+            See `Bins.slot`.
+        """
+        begin, end = int(self.start[first]), int(self.start[last])
+        start = self.start[first : last + 1] - begin
+        return Water(first, start, slot[begin:end], self.factor[begin:end])
+
+
+@dataclass(frozen=True, eq=False)
+class Water:
+    """Slot and subsample factor of the cells of some frames.
+
+    Parameters
+    ----------
+    first : int
+        Row of the first frame.
+    start : array (frame + 1), int64
+        First cell of each of them.
+    slot, factor : array (cell)
+    """
+
+    first: int
+    start: NDArray[np.int64]
+    slot: NDArray[np.int64]
+    factor: NDArray[np.float64]
+
     def of_objects(
         self, frame: NDArray[np.integer[Any]], top: NDArray[np.integer[Any]]
-    ) -> NDArray[np.int64]:
-        """Give the cell of each object, by its frame and first line."""
-        last = self.start[frame + 1] - 1
-        cell: NDArray[np.int64] = np.minimum(self.start[frame] + top // LINES_PER_CELL, last)
-        return cell
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Give slot and factor of objects, by their frame and first line.
+
+        Raises
+        ------
+        StoreError
+            An object is of another frame: rows do not follow the frames.
+        """
+        own = np.asarray(frame, np.int64) - self.first
+        if len(own) and (own.min() < 0 or own.max() >= len(self.start) - 1):
+            raise StoreError(
+                f"an object of frame {int(frame.max())} does not lie in the rows of that frame",
+                cure="Delete objects.zarr and run again.",
+            )
+        cell = np.minimum(self.start[own] + top // LINES_PER_CELL, self.start[own + 1] - 1)
+        return self.slot[cell], self.factor[cell]
+
+
+@dataclass(frozen=True, eq=False)
+class Tasks:
+    """Ranges of objects, each with the water that they lie in: memory is that of a range.
+
+    Parameters
+    ----------
+    group : zarr.Group
+        The objects dataset.
+    pieces : Cells
+    slot : array (cell), int64
+    """
+
+    group: zarr.Group
+    pieces: Cells
+    slot: NDArray[np.int64]
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Give the ranges of rows: a Zarr shard each."""
+        total = length(self.group, "object_id")
+        return [(s, min(s + ROWS_PER_SHARD, total)) for s in range(0, total, ROWS_PER_SHARD)]
+
+    def __iter__(self) -> Iterator[tuple[int, int, Water]]:
+        """Give start, stop and water of each range."""
+        begin = read_column(self.group, "frame_object_start")
+        for start, stop in self.ranges():
+            first = int(np.searchsorted(begin, start, "right")) - 1
+            last = int(np.searchsorted(begin, stop, "left"))
+            yield start, stop, self.pieces.within(max(0, first), last, self.slot)
 
 
 def cut(objects: zarr.Group, deployments: list[str]) -> Cells:

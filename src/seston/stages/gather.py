@@ -226,7 +226,7 @@ def _taxa_of(
         validated[sure], predicted[~sure] = given[sure], given[~sure]
     if "scores" in column:
         scores = column["scores"]
-        scored = scores.max(axis=1, initial=0) > 0
+        scored = scores.any(axis=1)
         predicted[scored], unnamed = naming.named(scores[scored])
         if naming.unknown_above is not None:  # the model looked, and gave no scores: too far
             seen = column["vignette_start"] >= 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,10 +17,9 @@ from seston import cluster
 from seston.ecology import Bins
 from seston.learn.counting.quantify import turned
 from seston.progress import progress
-from seston.stages.cells import Cells
+from seston.stages.cells import Cells, Tasks, Water
 from seston.stages.naming import Naming
 from seston.store import open_group, read_column
-from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length
 
 Float = NDArray[np.float64]
@@ -72,31 +72,66 @@ class Source:
     taxa: int
     naming: Naming
 
-    def rows(self, start: int, stop: int) -> tuple[Int, Int, Int, Int, Float]:
+    def tasks(self) -> Iterator[tuple[int, Part]]:
+        """Give all ranges of objects in their order, and the number of objects in each."""
+        for start, stop, water in Tasks(open_group(self.objects), self.pieces, self.bins.slot):
+            shape = slots(self.bins), self.bins.shape[1] + 1
+            yield (
+                stop - start,
+                Part(self.objects, start, stop, water, *shape, self.taxa, self.naming),
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The objects [start, stop) of a campaign, and the water that they lie in.
+
+    Parameters
+    ----------
+    objects : Path
+    start, stop : int
+    water : Water
+    slots : int
+        Of the campaign.
+    depths : int
+        Slots of a profile.
+    taxa, naming
+        See `Source`.
+    """
+
+    objects: Path
+    start: int
+    stop: int
+    water: Water
+    slots: int
+    depths: int
+    taxa: int
+    naming: Naming
+
+    def rows(self) -> tuple[Int, Int, Int, Int, Float]:
         """Give row, slot, frame, named taxon and factor of what the model named in a range."""
-        (row, slot, frame, factor), taxon, _ = self._all(start, stop)
+        (row, slot, frame, factor), taxon, _ = self._all()
         own = taxon >= 0
         row, slot, frame, taxon = (column[own] for column in (row, slot, frame, taxon))
         return row, slot, frame, taxon, factor[own]
 
-    def others(self, start: int, stop: int) -> tuple[Int, Int, Float]:
+    def others(self) -> tuple[Int, Int, Float]:
         """Give slot, taxon and factor of all other objects of a range; -1: no taxon."""
-        (_, slot, _, factor), taxon, other = self._all(start, stop)
+        (_, slot, _, factor), taxon, other = self._all()
         own = taxon < 0
         return slot[own], other[own], factor[own]
 
-    def _all(self, start: int, stop: int) -> tuple[tuple[Int, Int, Int, Float], Int, Int]:
-        group, rows = open_group(self.objects), slice(start, stop)
+    def _all(self) -> tuple[tuple[Int, Int, Int, Float], Int, Int]:
+        group, rows = open_group(self.objects), slice(self.start, self.stop)
         frame = read_column(group, "frame", rows).astype(np.int64)
-        cell = self.pieces.of_objects(frame, read_column(group, "top", rows))
-        factor = read_column(group, "frame_subsample_factor")[frame].astype(np.float64)
+        slot, factor = self.water.of_objects(frame, read_column(group, "top", rows))
         predicted, validated = (
             read_column(group, f"{who}_taxon", rows).astype(np.int64)
             for who in ("predicted", "validated")
         )
         taxon = np.where(validated >= 0, -1, self._by_model(group, rows, predicted))
         other = np.where(validated >= 0, validated, predicted)
-        return (np.arange(start, stop), self.bins.slot[cell], frame, factor), taxon, other
+        return (np.arange(self.start, self.stop), slot, frame, factor), taxon, other
 
     def _by_model(self, group: zarr.Group, rows: slice, predicted: Int) -> Int:
         """Taxon that the model gives each object; -1 where it gives none."""
@@ -123,14 +158,18 @@ def stream(
 ) -> Iterator[T]:
     """Call a function on all ranges of objects, in their order."""
     total = length(open_group(objects.objects), "object_id")
-    ranges = [(s, min(s + ROWS_PER_SHARD, total)) for s in range(0, total, ROWS_PER_SHARD)]
-    tasks = ((objects, start, stop, *settings) for start, stop in ranges)
+    counts: deque[int] = deque()
+
+    def tasks() -> Iterator[tuple[object, ...]]:
+        for count, part in objects.tasks():
+            counts.append(count)
+            yield (part, *settings)
+
     with progress(f"quantify: {title}", total, "objects") as shown:
-        for (start, stop), part in zip(
-            ranges, cluster.stream(client, function, tasks), strict=True
-        ):
-            shown.advance(stop - start, stop - start)
-            yield part
+        for result in cluster.stream(client, function, tasks()):
+            count = counts.popleft()
+            shown.advance(count, count)
+            yield result
 
 
 def sum_named(
@@ -147,22 +186,22 @@ def slots(bins: Bins) -> int:
     return bins.shape[0] * (bins.shape[1] + 1)
 
 
-def named_range(objects: Source, start: int, stop: int) -> Named:
-    """Sum what the model named in the objects [start, stop)."""
-    _, slot, frame, taxon, factor = objects.rows(start, stop)
+def named_range(objects: Part) -> Named:
+    """Sum what the model named in a range of objects."""
+    _, slot, frame, taxon, factor = objects.rows()
     return _sums(objects, slot, frame, taxon, factor)
 
 
-def trusted_range(objects: Source, start: int, stop: int, least: Float) -> Named:
+def trusted_range(objects: Part, least: Float) -> Named:
     """Sum what the model named in a range with a score at or above the threshold of its taxon."""
-    row, slot, frame, taxon, factor = objects.rows(start, stop)
+    row, slot, frame, taxon, factor = objects.rows()
     best = [scores.max(axis=1) for _, scores in objects.scores(row)]
     kept = np.concatenate([np.empty(0), *best]) >= least[taxon]
     return _sums(objects, slot[kept], frame[kept], taxon[kept], factor[kept])
 
 
-def _sums(objects: Source, slot: Int, frame: Int, taxon: Int, factor: Float) -> Named:
-    shape = (slots(objects.bins), objects.taxa)
+def _sums(objects: Part, slot: Int, frame: Int, taxon: Int, factor: Float) -> Named:
+    shape = (objects.slots, objects.taxa)
     flat = slot * objects.taxa + taxon
     step = int(frame.max(initial=0)) + 1
     keys, place = np.unique(flat * step + frame, return_inverse=True)
@@ -176,10 +215,10 @@ def _sums(objects: Source, slot: Int, frame: Int, taxon: Int, factor: Float) -> 
     return Named(*(np.asarray(values.reshape(shape), np.float64) for values in sums))
 
 
-def looked_range(objects: Source, start: int, stop: int, step: Int) -> dict[int, Looked]:
+def looked_range(objects: Part, step: Int) -> dict[int, Looked]:
     """Take slot, factor and scores of every so-manieth object of each profile in a range."""
-    row, slot, _, _, factor = objects.rows(start, stop)
-    profile = slot // (objects.bins.shape[1] + 1)
+    row, slot, _, _, factor = objects.rows()
+    profile = slot // objects.depths
     chosen = row % step[profile] == 0
     row, slot, factor, profile = (column[chosen] for column in (row, slot, factor, profile))
     parts = [part.astype(np.float16) for _, part in objects.scores(row)]
@@ -188,9 +227,9 @@ def looked_range(objects: Source, start: int, stop: int, step: Int) -> dict[int,
     return {p: (slot[own], factor[own], scores[own]) for p, own in rows.items()}
 
 
-def turned_range(objects: Source, start: int, stop: int, prior: Float, shares: Float) -> Float:
+def turned_range(objects: Part, prior: Float, shares: Float) -> Float:
     """Sum the scores of a range by slot, turned to the shares of each object's slot."""
-    row, slot, _, _, factor = objects.rows(start, stop)
+    row, slot, _, _, factor = objects.rows()
     out = np.zeros_like(shares)
     for part, scores in objects.scores(row):
         there = turned(scores, prior, shares[slot[part]])
@@ -198,10 +237,10 @@ def turned_range(objects: Source, start: int, stop: int, prior: Float, shares: F
     return out
 
 
-def others_range(objects: Source, start: int, stop: int, taxa: int) -> Float:
+def others_range(objects: Part, taxa: int) -> Float:
     """Sum what the model did not name in a range: (2, slot, taxon), of factors and squares."""
-    slot, taxon, factor = objects.others(start, stop)
-    shape = (slots(objects.bins), taxa)
+    slot, taxon, factor = objects.others()
+    shape = (objects.slots, taxa)
     flat = slot * taxa + np.where(taxon < 0, taxa - 1, taxon)
     sums = [np.bincount(flat, factor**power, shape[0] * taxa) for power in (1, 2)]
     return np.asarray(sums, np.float64).reshape(2, *shape)

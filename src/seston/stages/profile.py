@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import reduce
-from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -120,10 +118,15 @@ def read_taxa(campaign: Campaign, objects: zarr.Group) -> pd.DataFrame:
 
 def _unnamed(objects: zarr.Group) -> list[str]:
     """Give a taxon more where some objects have no name: they are counted apart, not lost."""
-    named = np.maximum(
-        read_column(objects, "predicted_taxon"), read_column(objects, "validated_taxon")
-    )
-    return [UNNAMED] if (named < 0).any() else []
+    total = length(objects, "object_id")
+    for start in range(0, total, ROWS_PER_SHARD):
+        rows = slice(start, min(start + ROWS_PER_SHARD, total))
+        predicted, validated = (
+            read_column(objects, f"{who}_taxon", rows) for who in ("predicted", "validated")
+        )
+        if (np.maximum(predicted, validated) < 0).any():
+            return [UNNAMED]
+    return []
 
 
 def _sums(
@@ -135,34 +138,35 @@ def _sums(
     taxa: int,
 ) -> Tally:
     """Sum all objects, range by range in their order, so that equal input gives equal bytes."""
-    total = length(objects, "object_id")
-    ranges = [(s, min(s + ROWS_PER_SHARD, total)) for s in range(0, total, ROWS_PER_SHARD)]
-    tasks = ((campaign.objects, pieces, bins, taxa, start, stop) for start, stop in ranges)
+    ranges = water.Tasks(objects, pieces, bins.slot)
+    tasks = ((campaign.objects, *one, taxa) for one in ranges)
     none = np.empty(0, np.int64)
     sums = ecology.tally(bins, none, none, np.empty(0), taxa)
-    with progress(f"profile {campaign.name}", total, "objects") as shown:
+    with progress(f"profile {campaign.name}", length(objects, "object_id"), "objects") as shown:
         for (start, stop), part in zip(
-            ranges, cluster.stream(client, tally_range, tasks), strict=True
+            ranges.ranges(), cluster.stream(client, tally_range, tasks), strict=True
         ):
-            sums = reduce(add, (sums, part))
+            sums.add(part)
             shown.advance(stop - start, stop - start)
     return sums
 
 
 def tally_range(
-    path: Path, pieces: water.Cells, bins: Bins, taxa: int, start: int, stop: int
-) -> Tally:
+    path: Path, start: int, stop: int, imaged: water.Water, taxa: int
+) -> ecology.PartialTally:
     """Sum the objects [start, stop) of an objects dataset."""
     objects, rows = open_group(path), slice(start, stop)
-    cell = pieces.of_objects(read_column(objects, "frame", rows), read_column(objects, "top", rows))
+    slot, factor = imaged.of_objects(
+        read_column(objects, "frame", rows), read_column(objects, "top", rows)
+    )
     predicted, validated = (
         read_column(objects, f"{who}_taxon", rows).astype(np.int64)
         for who in ("predicted", "validated")
     )
     taxon = np.where(validated >= 0, validated, predicted)
     biovolume = ecology.equivalent_spherical_volume(read_feature(objects, "area", rows))
-    factor = read_column(objects, "frame_subsample_factor")[read_column(objects, "frame", rows)]
-    return ecology.tally(bins, cell, np.where(taxon < 0, taxa - 1, taxon), biovolume, taxa, factor)
+    taxon = np.where(taxon < 0, taxa - 1, taxon)
+    return ecology.PartialTally.of(slot * taxa + taxon, biovolume, factor)
 
 
 def _tell(campaign: Campaign, bins: Bins, sums: Tally, pieces: water.Cells) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ ROWS_PER_BLOCK = 1 << 10
 GROUP = "index"
 _BLOCK_ROWS = "rows_per_block"
 _RANGES = ("time", "depth")
-#: Blocks that lie this near are read at once with what is between them: a chunk has more rows.
-_ROWS_BETWEEN = arrays.ROWS_PER_CHUNK
+#: Blocks that lie this near are read at once with what is between them: to begin a read takes as
+#: long as to read so many rows of a column.
+_ROWS_BETWEEN = 1 << 17
 
 Int = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -128,9 +130,7 @@ def select(
     """
     dataset = objects if isinstance(objects, xr.Dataset) else open_dataset(Path(objects))
     wanted = _Wanted(_limits_of_time(time), _limits(depth), _taxa(dataset, taxon))
-    group = _group_of(dataset)
-    rows = _Rows(group).of(wanted)
-    return dataset.isel(object=_as_slice(rows))
+    return dataset.isel(object=_as_slice(_opened(dataset).of(wanted)))
 
 
 @dataclass(frozen=True)
@@ -140,16 +140,27 @@ class _Wanted:
     taxa: Int | None
 
 
-def _group_of(dataset: xr.Dataset) -> zarr.Group:
+def _opened(dataset: xr.Dataset) -> _Rows:
     source = dataset.encoding.get("source")
-    group = open_group(Path(source)) if isinstance(source, str) else None
-    if group is None or dataset.sizes.get("object") != length(group, "object_id"):
+    rows = _rows(source, _stamp(source)) if isinstance(source, str) else None
+    if rows is None or dataset.sizes.get("object") != rows.total:
         raise StoreError(
             "this Dataset is not a whole objects dataset as it was opened",
             where=source,
             cure="Select from the store, or from what `open_dataset` gave, before all else.",
         )
-    return group
+    return rows
+
+
+def _stamp(source: str) -> tuple[int, int]:
+    """Tell one store from another that takes its place."""
+    stat = (Path(source) / "zarr.json").stat()
+    return stat.st_ino, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=8)
+def _rows(source: str, stamp: tuple[int, int]) -> _Rows:  # noqa: ARG001  # of the cache
+    return _Rows(open_group(Path(source)))
 
 
 def _limits(wanted: slice | None) -> Limits | None:
@@ -198,41 +209,44 @@ def _taxa(dataset: xr.Dataset, taxon: str | Collection[str] | None) -> Int | Non
     return np.array(sorted(known.index(name) for name in set(asked)), np.int64)
 
 
-@dataclass(frozen=True)
 class _Rows:
-    """Finds rows of an objects store."""
+    """Finds rows of an objects store, whose index is read once."""
 
-    group: zarr.Group
+    def __init__(self, group: zarr.Group) -> None:
+        self._group, self.total = group, length(group, "object_id")
+        self._known: dict[tuple[str, int], NDArray[Any]] = {}
 
     def of(self, wanted: _Wanted) -> Int:
         """Give the rows that are wanted, in their order."""
-        total = length(self.group, "object_id")
-        runs = self._runs(wanted, total)
+        runs = self._runs(wanted)
         found = [start + np.flatnonzero(self._mask(wanted, start, stop)) for start, stop in runs]
         return np.concatenate([np.empty(0, np.int64), *found])
 
-    def _runs(self, wanted: _Wanted, total: int) -> list[tuple[int, int]]:
+    def _runs(self, wanted: _Wanted) -> list[tuple[int, int]]:
         """Give ranges of rows outside which there is nothing that is wanted."""
-        if GROUP not in self.group:
-            return [(0, total)]  # gathered before there was an index
-        index = self.group[GROUP]
-        if not isinstance(index, zarr.Group) or not total:
-            return []
+        index = self._group.get(GROUP)
+        if not isinstance(index, zarr.Group) or not self.total:
+            return [(0, self.total)]  # gathered before there was an index
         size = int(str(index.attrs[_BLOCK_ROWS]))
-        may = np.ones(-(-total // size), bool)
+        may = np.ones(-(-self.total // size), bool)
         for name in _RANGES:
             limits = getattr(wanted, name)
             if limits is not None:
-                least, most = (read_column(index, f"block_{name}_{end}") for end in ("min", "max"))
+                least, most = (self._blocks(index, f"block_{name}_{end}") for end in ("min", "max"))
                 may &= _meet(least, most, limits)
         if wanted.taxa is not None:
-            may &= self._with_taxa(index, wanted.taxa)
-        return _joined(np.flatnonzero(may), size, total)
+            counts = [self._blocks(index, "block_count", t) for t in wanted.taxa.tolist()]
+            may &= np.any(np.array(counts).reshape(-1, len(may)) > 0, axis=0)
+        return _joined(np.flatnonzero(may), size, self.total)
 
-    @staticmethod
-    def _with_taxa(index: zarr.Group, taxa: Int) -> Mask:
-        counts = [read_column(index, "block_count", slice(t, t + 1))[0] for t in taxa.tolist()]
-        return np.asarray(np.any(np.array(counts) > 0, axis=0), bool)
+    def _blocks(self, index: zarr.Group, name: str, row: int = 0) -> NDArray[Any]:
+        """Give a variable of the index, or a row of one that has two dimensions."""
+        key = (name, row)
+        if key not in self._known:
+            wide = len(OBJECTS[name].dims) > 1
+            values = read_column(index, name, slice(row, row + 1) if wide else None)
+            self._known[key] = values[0] if wide else values
+        return self._known[key]
 
     def _mask(self, wanted: _Wanted, start: int, stop: int) -> Mask:
         """Say of each row of a range whether it is wanted."""
@@ -240,13 +254,15 @@ class _Rows:
         for name in _RANGES:
             limits = getattr(wanted, name)
             if limits is not None:
-                values = read_column(self.group, name, rows)
+                values = read_column(self._group, name, rows)
                 mask &= _meet(values, values, limits)
         if wanted.taxa is not None:
             predicted, validated = (
-                read_column(self.group, f"{who}_taxon", rows) for who in ("predicted", "validated")
+                read_column(self._group, f"{who}_taxon", rows) for who in ("predicted", "validated")
             )
-            mask &= np.isin(np.where(validated >= 0, validated, predicted), wanted.taxa)
+            mask &= np.isin(
+                np.where(validated >= 0, validated, predicted), wanted.taxa, kind="table"
+            )
         return mask
 
 
