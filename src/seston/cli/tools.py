@@ -61,6 +61,18 @@ def simulate(
     print("For campaigns.csv:", ",".join(told), ",".join(told.values()), sep="\n")
 
 
+@app.command(rich_help_panel=TOOLS)
+def push(
+    results: Annotated[Path, typer.Argument(help="Results of a campaign, or one dataset of it.")],
+    url: Annotated[str, typer.Argument(help="Where to, as s3://bucket/cruise.")],
+    replace: Annotated[bool, typer.Option(help="Replace other datasets that are there.")] = False,
+) -> None:
+    """Copy finished datasets to an object store (S3 and the like), where others open them."""
+    from seston.stages.push import push as run
+
+    print(*run(results, url, replace=replace), sep="\n")
+
+
 @export_app.command("netcdf")
 def export_netcdf(
     results: Annotated[Path, typer.Argument(help="Results of a campaign, or its profiles.zarr.")],

@@ -15,7 +15,7 @@ CURE = "Delete it and run the workflow again: it is made anew, and what follows 
 
 
 @contextmanager
-def damage_explained(path: Path) -> Iterator[None]:
+def damage_explained(path: Path | str) -> Iterator[None]:
     """Turn whatever a codec makes of damaged bytes into a `DamageError` that names the store."""
     try:
         yield

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from seston.errors import StoreError
 from seston.store import arrays
 from seston.store.objects import length, open_dataset, open_group, read_column
+from seston.store.remote import is_url, stamp
 from seston.variables import OBJECTS
 
 #: Rows of a block. The rows of a Zarr shard are a multiple of it.
@@ -101,7 +102,7 @@ def select(
     Parameters
     ----------
     objects : Path, str or Dataset
-        The objects dataset of a campaign, or where it lies.
+        The objects dataset of a campaign, or where it lies: a folder or a URL.
     time : slice, optional
         First and last time, both included, as in ``Dataset.sel``: ``slice("2013-07-25",
         "2013-07-26T12")`` ends with the last nanosecond before 13 h.
@@ -128,7 +129,7 @@ def select(
     ...     taxon=["Copepoda", "Appendicularia"],
     ... )  # doctest: +SKIP
     """
-    dataset = objects if isinstance(objects, xr.Dataset) else open_dataset(Path(objects))
+    dataset = objects if isinstance(objects, xr.Dataset) else open_dataset(objects)
     wanted = _Wanted(_limits_of_time(time), _limits(depth), _taxa(dataset, taxon))
     return dataset.isel(object=_as_slice(_opened(dataset).of(wanted)))
 
@@ -152,15 +153,17 @@ def _opened(dataset: xr.Dataset) -> _Rows:
     return rows
 
 
-def _stamp(source: str) -> tuple[int, int]:
+def _stamp(source: str) -> object:
     """Tell one store from another that takes its place."""
+    if is_url(source):
+        return stamp(source)
     stat = (Path(source) / "zarr.json").stat()
     return stat.st_ino, stat.st_mtime_ns
 
 
 @lru_cache(maxsize=8)
-def _rows(source: str, stamp: tuple[int, int]) -> _Rows:  # noqa: ARG001  # of the cache
-    return _Rows(open_group(Path(source)))
+def _rows(source: str, stamp: object) -> _Rows:  # noqa: ARG001  # of the cache
+    return _Rows(open_group(source))
 
 
 def _limits(wanted: slice | None) -> Limits | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
+from zarr.storage import LocalStore
 
 from seston.atomic import new_folder
 from seston.errors import StoreError
@@ -37,6 +38,7 @@ from seston.store.arrays import (
     stored,
 )
 from seston.store.damage import CURE, check_whole, damage_explained
+from seston.store.remote import is_url, remote_explained, store_at
 from seston.variables import OBJECTS, PROFILES
 
 #: Columns that segmentation knows; the gather adds position, scores and taxa.
@@ -159,40 +161,63 @@ def new_objects(
         finish_store(draft, key)
 
 
-def open_group(path: Path) -> zarr.Group:
-    """Open a store for reading.
+def open_group(path: Path | str) -> zarr.Group:
+    """Open a store for reading, in a folder or at a URL.
 
     Raises
     ------
     StoreError
-        There is none, or it is damaged.
+        There is none, or it is damaged, or the URL does not answer.
     """
+    if is_url(path):
+        with remote_explained(str(path)):
+            return zarr.open_group(store_at(str(path)), mode="r", zarr_format=3)
+    path = Path(path)
     with _absence_explained(path), damage_explained(path):
         return zarr.open_group(path, mode="r")
 
 
-def open_dataset(path: Path) -> xr.Dataset:
+def open_dataset(path: Path | str) -> xr.Dataset:
     """Open an objects or profiles store as an xarray Dataset, lazily.
+
+    Parameters
+    ----------
+    path : Path or str
+        Its folder, or its URL, as ``s3://bucket/cruise/profiles.zarr``: see `seston.store.remote`.
 
     Raises
     ------
     StoreError
-        There is none, or it is damaged.
+        There is none, or it is damaged, or the URL does not answer.
     """
+    if is_url(path):
+        return _open_remote(str(path))
+    path = Path(path)
     with _absence_explained(path), damage_explained(path):
         check_whole(path)
-        dataset: xr.Dataset = xr.open_zarr(path, chunks=None)
-        dataset.attrs.pop(STORED_FILES, None)  # of the store, not of what it holds
-        return dataset
+        with fast_codecs():
+            return _as_dataset(path, str(path))
 
 
-def load_dataset(path: Path) -> xr.Dataset:
+def _open_remote(url: str) -> xr.Dataset:
+    with remote_explained(url):
+        return _as_dataset(store_at(url), url)
+
+
+def _as_dataset(store: Any, place: str) -> xr.Dataset:  # noqa: ANN401  # a Path, or a store of Zarr
+    dataset: xr.Dataset = xr.open_zarr(store, chunks=None, zarr_format=3)
+    dataset.attrs.pop(STORED_FILES, None)  # of the store, not of what it holds
+    dataset.encoding["source"] = place
+    return dataset
+
+
+def load_dataset(path: Path | str) -> xr.Dataset:
     """Read a store that fits in memory.
 
     Raises
     ------
     StoreError
-        There is none, or it is damaged.
+        There is none, or it is damaged, or the URL does not answer.
     """
     with open_dataset(path) as dataset, damage_explained(path):
         return dataset.load()
@@ -207,15 +232,20 @@ def _absence_explained(path: Path) -> Iterator[None]:
 
 def read_column(group: zarr.Group, name: str, rows: slice | None = None) -> NDArray[Any]:
     """Read one column, or a range of its rows; times come as datetime64[ns]."""
-    with fast_codecs(), damage_explained(place_of(group)):
+    with _codecs_of(group), damage_explained(place_of(group)):
         values = np.asarray(_array(group, name)[rows if rows is not None else slice(None)])
     return values.view("datetime64[ns]") if OBJECTS[name].dtype.startswith("date") else values
 
 
-def place_of(group: zarr.Group) -> Path:
-    """Where a group lies on disk."""
-    root: Path = group.store.root  # type: ignore[attr-defined]
-    return root / group.path
+def _codecs_of(group: zarr.Group) -> AbstractContextManager[None]:
+    """Compiled codecs read files; from a URL they would fetch with a client of their own."""
+    return fast_codecs() if isinstance(group.store, LocalStore) else nullcontext()
+
+
+def place_of(group: zarr.Group) -> Path | str:
+    """Where a group lies."""
+    root = getattr(group.store, "root", None)
+    return root / group.path if isinstance(root, Path) else str(group.store_path)
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -287,7 +317,7 @@ def _vignettes_of_range(group: zarr.Group, rows: slice) -> list[NDArray[np.uint8
     sizes = heights.astype(np.int64) * widths
     first = int(start[seen].min()) if seen.any() else 0
     last = int((start + sizes)[seen].max(initial=0))
-    with fast_codecs(), damage_explained(place_of(group)):
+    with _codecs_of(group), damage_explained(place_of(group)):
         pixels = np.asarray(_array(group, "vignettes/pixels")[first:last])
     offsets = np.where(seen, start - first, 0)
     return [
