@@ -97,6 +97,32 @@ def test_a_csv_of_paths_is_read_in_its_order(
     assert not (tmp_path / "scores.csv.unreadable.txt").exists()
 
 
+def test_what_is_like_nothing_learned_has_no_taxon_where_that_is_asked_for(
+    model: Path, pictures: Path, tmp_path: Path, client: Client
+) -> None:
+    rng = np.random.default_rng(4)
+    shutil.copytree(pictures / "haul 0", tmp_path / "mixed/drawings")
+    (tmp_path / "mixed/noise").mkdir()
+    for i in range(8):
+        noise = rng.integers(0, 255, (40, 60)).astype(np.uint8)
+        cv2.imwrite(str(tmp_path / f"mixed/noise/{i}.png"), noise)
+    tables = []
+    for asked in ({}, {"unknown_false_alarm": 0.05}):
+        out = tmp_path / "scores.csv"
+        predict_pictures(
+            chosen(model, **asked), tmp_path / "mixed", out, client, Pictures(polarity="dark")
+        )
+        tables.append(pd.read_csv(out, keep_default_na=False))
+    plain, wary = tables
+    assert (plain["taxon"] != "").all()
+    noise = plain["path"].str.startswith("noise")
+    unnamed = wary["taxon"] == ""
+    assert unnamed[noise].all()
+    assert unnamed[~noise].mean() <= 0.5
+    named = wary[~unnamed].reset_index(drop=True)
+    pd.testing.assert_frame_equal(named, plain[~unnamed].reset_index(drop=True))
+
+
 def test_bright_pictures_with_a_scale_bar_are_seen_as_dark_ones_without(
     model: Path, pictures: Path, tmp_path: Path, client: Client
 ) -> None:
@@ -144,6 +170,9 @@ def test_the_command_wants_pictures_or_objects(model: Path, tmp_path: Path) -> N
     found = CliRunner().invoke(app, [*command, "--images", ".", "--engine", "abacus"])
     assert isinstance(found.exception, ConfigError)
     assert "engine" in str(found.exception)
+    found = CliRunner().invoke(app, [*command, "--images", ".", "--unknown-false-alarm", "5"])
+    assert isinstance(found.exception, ConfigError)
+    assert "unknown_false_alarm" in str(found.exception)
 
 
 def test_each_worker_has_a_gpu_of_its_own(client: Client, monkeypatch) -> None:

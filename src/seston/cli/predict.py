@@ -46,6 +46,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    unknown_false_alarm: Annotated[
+        float | None,
+        typer.Option(
+            help="Give no taxon to what is like nothing in the learning set; this share of known "
+            "taxa has none either (0.05 is usual).",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option(help="What computes, see docs/engines.md; auto: the fastest here.")
     ] = "auto",
@@ -63,7 +71,10 @@ def predict(
 
     if (images is None) == (objects is None):
         raise ConfigError("give either --images or --objects")
-    settings = checked(Classification, model=model, engine=engine, gpus=gpus, batch_size=batch_size)
+    settings = checked(
+        Classification, model=model, engine=engine, gpus=gpus, batch_size=batch_size,
+        unknown_false_alarm=unknown_false_alarm,
+    )  # fmt: skip
     how = stage.Pictures(
         pixel_size_mm, polarity.value, "auto" if crop_bottom is None else crop_bottom
     )

@@ -34,12 +34,11 @@ class Training(Strict):
     image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
     epochs: int = Field(12, ge=1, description="times that each picture is seen, at most")
     patience: int = Field(
-        3, ge=1, description="epochs without gain on the validation part, after which it ends"
+        5, ge=1, description="epochs without gain on the validation part, after which it ends"
     )
     batch_size: int = Field(64, ge=2, description="vignettes of one step")
-    learning_rate: Positive = Field(2e-4, description="at its height (Adam)")
-    learning_rate_decay: float = Field(
-        0.97, ge=0, description="the rate after e epochs is learning_rate / (1 + decay e)"
+    learning_rate: Positive = Field(
+        3e-4, description="at its height (AdamW); it falls to 0 at the last epoch, as a cosine"
     )
     augment: bool = Field(True, description="turn, flip, stretch and shear pictures at random")
     class_weight_power: float = Field(

@@ -177,17 +177,11 @@ class Scorer:
         An object without a vignette has no score: 0 for all taxa, and an embedding of NaN.
         Nor has one that lies too far from all that the model learned, where that is asked for.
         """
-        settings = self._settings
-        device = device_of(settings.gpus, cluster.worker_number())
-        model = load_once(settings.model, settings.batch_size, self._engine, device)
-        if settings.unknown_false_alarm is not None:
-            from seston.learn.judging.unknown import half
-
-            model = model.wary(half(settings.unknown_false_alarm))
+        model = model_of(self._settings, self._engine)
         found = list(model.look_at_all(_parts(objects, start, stop)))
         seen = _seen(open_group(objects), slice(start, stop))
         scores = _spread([part.scores for part in found], seen, 0)
-        if not settings.keep_embedding:
+        if not self._settings.keep_embedding:
             return scores, None
         return scores, _spread([part.embedding for part in found], seen, np.nan)
 
@@ -238,6 +232,17 @@ def load_once(folder: Path, batch_size: int, engine: str, device: str) -> Model:
     """
     with _loading:
         return _loaded(folder, batch_size, engine, device)
+
+
+def model_of(settings: Classification, engine: str) -> Model:
+    """Give the model of a worker, wary of what it does not know where that is asked for."""
+    device = device_of(settings.gpus, cluster.worker_number())
+    model = load_once(settings.model, settings.batch_size, engine, device)
+    if settings.unknown_false_alarm is None:
+        return model
+    from seston.learn.judging.unknown import half
+
+    return model.wary(half(settings.unknown_false_alarm))
 
 
 @lru_cache(maxsize=1)

@@ -54,16 +54,20 @@ class Naming:
         """
         scores = scores[:, : self.n_taxa]
         best = scores.argmax(axis=1)
-        unknown, below = np.zeros(len(best), bool), np.zeros(len(best), bool)
-        if self.unknown_above is not None:
-            from seston.learn.judging.unknown import unknown as is_unknown
-
-            unknown = is_unknown(scores, self.unknown_above)
+        unknown, below = self.unknown(scores), np.zeros(len(best), bool)
         if self.threshold is not None:
             score = scores[np.arange(len(best)), best].astype(np.float64)
             below = (score < self.threshold[best]) & ~unknown
         counts = dict(zip(REASONS, (int(unknown.sum()), int(below.sum())), strict=True))
         return np.where(unknown | below, -1, best).astype(np.int16), counts
+
+    def unknown(self, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """Tell which objects (n,) are like nothing that the model knows, by scores (n, n_taxa)."""
+        if self.unknown_above is None:
+            return np.zeros(len(scores), bool)
+        from seston.learn.judging.unknown import unknown
+
+        return unknown(scores, self.unknown_above)
 
 
 def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming:

@@ -25,7 +25,8 @@ from seston.atomic import new_file
 from seston.config import Classification
 from seston.errors import InputError
 from seston.progress import Progress, progress
-from seston.stages.classify import Scorer, choose, device_of, load_once, ranges
+from seston.stages.classify import Scorer, choose, model_of, ranges
+from seston.stages.naming import naming_of
 from seston.store import check_whole, open_group, read_column
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,14 @@ def predict_pictures(
     Parameters
     ----------
     settings : Classification
-        Model, engine, batch_size and gpus are used.
+        Model, engine, batch_size, gpus and unknown_false_alarm are used.
     source : Path
         A folder, of which all PNG, JPEG, TIFF and BMP files are taken, or a CSV with a column
         ``path`` (relative to its own folder).
     out : Path
-        CSV: ``path`` as in the source, ``taxon`` (of the highest score), ``score``, then a column
-        for each taxon. Beside it ``<out>.unreadable.txt`` lists what could not be read, if any.
+        CSV: ``path`` as in the source, ``taxon`` (of the highest score; empty for what is like
+        nothing that the model learned, where that is asked for), ``score``, then a column for each
+        taxon. Beside it ``<out>.unreadable.txt`` lists what could not be read, if any.
     how : Pictures
 
     Raises
@@ -127,12 +129,13 @@ def predict_objects(settings: Classification, source: Path, out: Path, client: C
     Parameters
     ----------
     settings : Classification
-        Model, engine, batch_size and gpus are used.
+        Model, engine, batch_size, gpus and unknown_false_alarm are used.
     source : Path
         An objects.zarr, or the folder that holds it.
     out : Path
         CSV: ``object_id``, ``taxon``, ``score``, then a column for each taxon. An object without
-        a vignette has no taxon.
+        a vignette has no taxon, nor has one like nothing that the model learned, where that is
+        asked for.
 
     Raises
     ------
@@ -175,9 +178,7 @@ class _PictureScorer:
         self, names: Sequence[str]
     ) -> tuple[Sequence[str], list[tuple[str, NDArray[np.float32]]]]:
         """Give all names, and name and scores of those that could be read."""
-        settings = self._settings
-        device = device_of(settings.gpus, cluster.worker_number())
-        model = load_once(settings.model, settings.batch_size, self._engine, device)
+        model = model_of(self._settings, self._engine)
         readable: list[str] = []
         looked = model.look_at_all(self._parts(names, readable))
         scores = [row for part in looked for row in part.scores]
@@ -278,15 +279,16 @@ def _table(
     """Open a CSV, which appears when the block ends well; give a function that adds rows."""
     from seston.learn import load_card
 
-    taxa = load_card(settings.model).taxa
+    taxa, naming = load_card(settings.model).taxa, naming_of(settings, ())
     with new_file(out) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow([key, "taxon", "score", *taxa])
 
         def write(names: Sequence[str], scores: NDArray[np.float32]) -> None:
-            for name, row in zip(names, scores.tolist(), strict=True):
+            strange = naming.unknown(scores)
+            for name, row, unnamed in zip(names, scores.tolist(), strange, strict=True):
                 best = max(row)
-                taxon = taxa[row.index(best)] if best > 0 else ""
+                taxon = "" if unnamed or best == 0 else taxa[row.index(best)]
                 table.writerow([name, taxon, _DIGITS % best, *(_DIGITS % s for s in row)])
 
         yield write

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from seston.learn.training import loop  # noqa: E402
 from seston.learn.training.checkpoint import Checkpoint  # noqa: E402
+from seston.learn.training.pace import Settings  # noqa: E402
 
 
 def task(n: int = 60, validation: int = 20) -> tuple[loop.Rows, loop.Task]:
@@ -34,7 +35,7 @@ def weights(module: torch.nn.Module) -> list[np.ndarray]:
 def test_it_learns_and_keeps_the_best_epoch() -> None:
     material, what = task()
     net = pupil()
-    history = loop.run(net, material, what, loop.Settings(40, 5, 8, 1e-2))
+    history = loop.run(net, material, what, Settings(40, 5, 8, 1e-2))
     losses = [epoch.validation_loss for epoch in history]
     assert history[-1].validation_accuracy > 0.6
     with torch.inference_mode():
@@ -47,7 +48,7 @@ def test_it_learns_and_keeps_the_best_epoch() -> None:
 
 def test_it_ends_when_the_validation_rows_gain_no_more() -> None:
     material, what = task()
-    history = loop.run(pupil(), material, what, loop.Settings(500, 4, 8, 0.1, 0.0))
+    history = loop.run(pupil(), material, what, Settings(500, 4, 8, 0.1, decay=0.0))
     best = int(np.argmin([epoch.validation_loss for epoch in history]))
     assert len(history) == best + 1 + 5
     assert len(history) < 500
@@ -55,7 +56,7 @@ def test_it_ends_when_the_validation_rows_gain_no_more() -> None:
 
 def test_without_validation_rows_all_epochs_are_run_and_the_last_is_kept() -> None:
     material, what = task(validation=0)
-    history = loop.run(pupil(), material, what, loop.Settings(7, 1, 8))
+    history = loop.run(pupil(), material, what, Settings(7, 1, 8))
     assert len(history) == 1 + 7
     assert np.isnan(history[-1].validation_loss)
 
@@ -67,7 +68,7 @@ def test_the_callers_random_numbers_are_left_alone() -> None:
     material, what = task()
     net = pupil_without_seed()
     state = torch.random.get_rng_state()
-    loop.run(net, material, what, loop.Settings(1, 1, 8))
+    loop.run(net, material, what, Settings(1, 1, 8))
     assert torch.equal(torch.random.get_rng_state(), state)
     assert expected.shape == (3,)
 
@@ -83,7 +84,7 @@ class KilledError(Exception):
 def test_taken_up_in_the_middle_of_an_epoch_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     material, what = task()
     whole = pupil()
-    settings = loop.Settings(6, 5, 8, 1e-2)
+    settings = Settings(6, 5, 8, 1e-2)
     expected = loop.run(whole, material, what, settings)
 
     class Fragile(loop.Rows):
@@ -132,15 +133,15 @@ def test_a_loss_that_is_no_number_is_told() -> None:
     material, what = task()
     broken = loop.Rows(np.full_like(material.table, np.nan))
     with pytest.raises(ModelError, match="came apart"):
-        loop.run(pupil(), broken, what, loop.Settings(1, 1, 8))
+        loop.run(pupil(), broken, what, Settings(1, 1, 8))
 
 
 def test_what_was_better_before_is_kept() -> None:
     material, what = task()
     net = pupil()
-    loop.run(net, material, what, loop.Settings(60, 60, 8, 1e-2))
+    loop.run(net, material, what, Settings(60, 60, 8, 1e-2))
     learned = weights(net)
-    history = loop.run(net, material, what, loop.Settings(2, 5, 8, 50.0))
+    history = loop.run(net, material, what, Settings(2, 5, 8, 50.0))
     assert history[1].validation_loss > history[0].validation_loss
     for now, before in zip(weights(net), learned, strict=True):
         np.testing.assert_array_equal(now, before)
@@ -150,16 +151,34 @@ def test_normalisations_keep_their_statistics() -> None:
     material, what = task()
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 3))
     before = weights(net)
-    loop.run(net, material, what, loop.Settings(3, 5, 8, 1e-2))
+    loop.run(net, material, what, Settings(3, 5, 8, 1e-2))
     assert torch.equal(net[1].running_mean, torch.zeros(4))
     assert any((now != old).any() for now, old in zip(weights(net), before, strict=True))
+
+
+def test_the_rate_rises_then_falls_to_nothing() -> None:
+    settings = Settings(10, 3, 64, 1e-3)
+    rates = [settings.rate(done) for done in np.linspace(0, 10, 101)]
+    top = int(np.argmax(rates))
+    assert 0.9e-3 < rates[top] <= 1e-3
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_only_what_is_multiplied_with_shrinks() -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.BatchNorm1d(3))
+    matrices, rest = loop._groups(list(net.parameters()), 0.1)
+    assert [tuple(p.shape) for p in matrices["params"]] == [(3, 3)]
+    assert [tuple(p.shape) for p in rest["params"]] == [(3,)] * 3
+    assert (matrices["weight_decay"], rest["weight_decay"]) == (0.1, 0.0)
 
 
 def test_a_step_in_parts_is_the_step_of_the_whole_batch() -> None:
     material, what = task()
     whole, parts = pupil_without_seed(), pupil_without_seed()
     parts.load_state_dict(whole.state_dict())
-    loop.run(whole, material, what, loop.Settings(3, 5, 20, 1e-2))
-    loop.run(parts, material, what, loop.Settings(3, 5, 20, 1e-2, rows_at_a_time=7))
+    loop.run(whole, material, what, Settings(3, 5, 20, 1e-2))
+    loop.run(parts, material, what, Settings(3, 5, 20, 1e-2, rows_at_a_time=7))
     for one, other in zip(weights(whole), weights(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)

@@ -55,6 +55,7 @@ class DenseHead:
     def fit(cls, lesson: Lesson) -> Self:
         """Train the layers; epochs end when the validation rows gain no more."""
         from seston.learn.training import loop
+        from seston.learn.training.pace import Settings
 
         mean, scale = lesson.spread(weighted=False)  # dropout of a heavy feature is noise
         first = cls._untrained(mean, scale, lesson)
@@ -69,7 +70,7 @@ class DenseHead:
             taxon_weights=lesson.taxon_weights,
         )
         epochs = max(EPOCHS, STEPS * BATCH // n)
-        settings = loop.Settings(
+        settings = Settings(
             epochs, epochs * PATIENCE // EPOCHS, BATCH, RATE, DECAY * EPOCHS / epochs,
             seed=lesson.seed,
         )  # fmt: skip

@@ -19,6 +19,7 @@ from seston.learn.sets.learning_set import LearningSet
 from seston.learn.training import loop
 from seston.learn.training.augment import augment
 from seston.learn.training.checkpoint import Checkpoint
+from seston.learn.training.pace import Settings
 from seston.progress import progress
 
 Float32Array = NDArray[np.float32]
@@ -27,7 +28,7 @@ Float32Array = NDArray[np.float32]
 ROWS_ON_CPU = 16
 """Layers of more no longer fit the cache: 64 rows at a time take half as long again."""
 
-WARM_UP = 50
+WEIGHT_DECAY = 0.01
 
 
 class Whole(nn.Module):
@@ -184,15 +185,14 @@ def _line(epoch: loop.Epoch, epochs: int) -> str:
     )
 
 
-def loop_settings(settings: config.Training, device: torch.device) -> loop.Settings:
+def loop_settings(settings: config.Training, device: torch.device) -> Settings:
     """Say how the loop runs on a device."""
-    return loop.Settings(
+    return Settings(
         epochs=settings.epochs,
         patience=settings.patience,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
-        decay=settings.learning_rate_decay,
-        warm_up=WARM_UP,
+        weight_decay=WEIGHT_DECAY,
         bfloat16=uses_bfloat16(settings.precision, device),
         seed=settings.seed,
         rows_at_a_time=ROWS_ON_CPU if device.type == "cpu" else settings.batch_size,

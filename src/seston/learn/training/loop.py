@@ -22,6 +22,7 @@ from torch import nn
 
 from seston.errors import ModelError
 from seston.learn.training.checkpoint import Checkpoint
+from seston.learn.training.pace import Settings
 from seston.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -76,57 +77,6 @@ class Task:
     learned: Int64Array
     validation: Int64Array
     taxon_weights: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How it is learned.
-
-    Parameters
-    ----------
-    epochs : int
-        Times that each row is seen, at most.
-    patience : int
-        Epochs without a lower validation loss, after which it ends.
-    batch_size : int
-        Rows of one step of Adam.
-    rows_at_a_time : int
-        Rows that go through the network together; the gradients of a step are summed. Nothing
-        but rounding hangs on it: normalisations keep their statistics.
-    learning_rate, decay : float
-        Adam's rate after so many epochs is ``learning_rate / (1 + decay * epochs)``.
-    warm_up : int
-        Steps in which the rate rises to its full height: Adam's first steps know little of the
-        scale of a gradient, and can undo in a moment what a network has learned.
-    bfloat16 : bool
-        Compute products in bfloat16; weights and sums stay in float32.
-    seed : int
-    """
-
-    epochs: int
-    patience: int
-    batch_size: int
-    learning_rate: float = 5e-4
-    decay: float = 0.97
-    warm_up: int = 1
-    bfloat16: bool = False
-    seed: int = 0
-    rows_at_a_time: int = 1 << 30
-
-    def rate(self, epochs: float) -> float:
-        """Give the learning rate after so many epochs.
-
-        References
-        ----------
-        Panaiotis et al. (2026), doi:10.5194/essd-18-945-2026 (``02.train_cnn.py``).
-
-        Examples
-        --------
-        >>> settings = Settings(epochs=10, patience=3, batch_size=64)
-        >>> [f"{settings.rate(epoch):.3g}" for epoch in (0, 1, 5, 10)]
-        ['0.0005', '0.000254', '8.55e-05', '4.67e-05']
-        """
-        return self.learning_rate / (1 + self.decay * epochs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +175,7 @@ class _Training:
         self._best: dict[str, torch.Tensor] = {}
         self._parameters = list(pupil.parameters())
         self._device = self._parameters[0].device
-        self._adam = torch.optim.Adam(self._parameters, lr=settings.learning_rate)
+        self._adam = torch.optim.AdamW(_groups(self._parameters, settings.weight_decay))
         weights = task.taxon_weights / task.taxon_weights[task.labels[task.learned]].mean()
         self._weights = torch.tensor(weights, dtype=torch.float32, device=self._device)
         self._steps = -(-len(task.learned) // settings.batch_size)
@@ -284,9 +234,8 @@ class _Training:
         """Make one step; give the sum of the losses of its rows."""
         seed = _seed(self._settings.seed, self._state.step)
         torch.manual_seed(seed)
-        rate = self._settings.rate(self._state.step / self._steps)
         for group in self._adam.param_groups:
-            group["lr"] = rate * min(1.0, (self._state.step + 1) / self._settings.warm_up)
+            group["lr"] = self._settings.rate((self._state.step + 0.5) / self._steps)
         self._adam.zero_grad(set_to_none=True)
         value = 0.0
         for start in range(0, len(rows), self._settings.rows_at_a_time):
@@ -381,11 +330,19 @@ class _Training:
         return self._state.history
 
 
+def _groups(parameters: Sequence[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Part what shrinks from biases and the scales of normalisations, which do not."""
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
 def _learn_mode(pupil: nn.Module) -> None:
     """Let a network learn, but with the statistics of its normalisations as they are.
 
     Those of a small batch are noise; and the head was fitted to features that were made with
-    these.
+    these. docs/training.md tells what came of others.
     """
     pupil.train()
     for module in pupil.modules():

@@ -152,7 +152,7 @@ def _epochs(settings: config.Training, history: Sequence[Epoch]) -> dict[str, An
         return {"epochs": 0}
     losses = [epoch.validation_loss for epoch in history]
     best = len(history) - 1 if np.isnan(losses).all() else int(np.nanargmin(losses))
-    kept = ("learning_rate", "learning_rate_decay", "batch_size", "augment")
+    kept = ("learning_rate", "batch_size", "augment")
     return {
         "epochs": len(history) - 1,
         "best_epoch": best,

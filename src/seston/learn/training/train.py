@@ -204,7 +204,7 @@ class _Trainer:
 
     def _identity(self) -> str:
         """Hash of all that the weights depend on, so that no other training is taken up."""
-        told = self._settings.model_dump(mode="json", exclude={"epochs", "patience", "tensorboard"})
+        told = self._settings.model_dump(mode="json", exclude={"patience", "tensorboard"})
         libraries = [version(name) for name in ("seston", "torch", "timm")]
         facts = [self._pictures.sha256, self._parts.tolist(), told, libraries, self._device.type]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
