@@ -15,6 +15,7 @@ from seston.cli import evaluation  # noqa: F401
 from seston.cli import predict  # noqa: F401
 from seston.cli import benchmark  # noqa: F401
 from seston.cli import status  # noqa: F401
+from seston.cli import planning  # noqa: F401
 from seston.cli import tools  # noqa: F401
 # isort: on
 

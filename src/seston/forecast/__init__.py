@@ -1,0 +1,1 @@
+"""What a campaign will take, sailed or not: frames, jobs, hours, bytes, and what holds it up."""
