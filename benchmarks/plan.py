@@ -114,11 +114,11 @@ def watch(command: list[str]) -> None:
         sys.exit(done.stdout + done.stderr)
     unit = 1e6 if sys.platform == "darwin" else 1e3
     memory = resource.getrusage(resource.RUSAGE_CHILDREN)
-    counts = dict(
-        (words[0], int(words[1]))
+    counts = {
+        words[0]: int(words[1])
         for words in map(str.split, (done.stdout + done.stderr).splitlines())
         if len(words) == 2 and words[1].isdigit()
-    )
+    }
     facts = {"mb": memory.ru_maxrss / unit, "processor": memory.ru_utime + memory.ru_stime}
     print(json.dumps(facts | {"jobs": counts.get("total", 0)}))
 

@@ -40,6 +40,8 @@ def test_every_command_has_help() -> None:
         ["export", "netcdf"],
         ["schema"],
         ["evaluate"],
+        ["plan"],
+        ["calibrate"],
     ):
         assert _seston(*command, "--help").returncode == 0
 

@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from seston import cluster
 from seston.calibration import classifying, disk, steps, trial
 from seston.calibration.clock import peak_mb
 from seston.calibration.machine import machine, versions
+from seston.campaign import Campaign
 from seston.config import Classification
 from seston.errors import WorkerError
 from seston.forecast.rates import Rates
@@ -27,14 +28,16 @@ from seston.store import new_scores, open_group, read_vignettes
 log = logging.getLogger(__name__)
 
 #: Tries of each step; of those that begin processes, fewer.
-TRIES, STARTS = 4, 2
-_TAXA = 121
+TRIES, STARTS = 3, 2
+#: Vignettes that are measured, and taxa of the scores whose bytes are weighed.
+_MEASURED, _TAXA = 2048, 121
 
 
 def calibrate(folder: Path, settings: Classification | None = None, tries: int = TRIES) -> Rates:
     """Measure the rates of one core of this machine.
 
-    Times are of the processor, but of the disk and of starting a job, which are of the clock.
+    Times are of the processor, but those of the disk: others on the machine change them less. A
+    job that starts waits for the file system too, which is not in its time.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ def calibrate(folder: Path, settings: Classification | None = None, tries: int =
     tries : int
         Of each step.
     """
-    values: dict[str, Sequence[float]] = {}
+    values: dict[str, list[float]] = {}
     notes: dict[str, str] = {}
     with _quiet(), _one_core(), tempfile.TemporaryDirectory(prefix="seston-calibrate-") as place:
         warm_up()
@@ -55,57 +58,76 @@ def calibrate(folder: Path, settings: Classification | None = None, tries: int =
         notes |= {"read": found.note}
         with _told("start"):
             values["start"] = steps.try_start(min(tries, STARTS))
-        values |= _steps(Path(place), settings, tries, notes)
-    spreads = {name: Spread.of(list(v)) for name, v in values.items() if v}
+        with _told("simulating"):
+            pool = trial.frames()
+            campaigns = trial.campaigns(Path(place), pool)
+        values |= _stages(campaigns, tries, notes)
+        with _told("vignettes"):
+            values |= _pieces(campaigns[1], pool, Path(place), tries)
+        with _told("classifying"):
+            values |= _classify(campaigns[1], settings, tries, notes)
+    spreads = {name: Spread.of(v) for name, v in values.items() if v}
     date = datetime.now(UTC).isoformat(timespec="seconds")
     return Rates(spreads, machine(), versions(), date, notes)
 
 
-def _steps(
-    place: Path, settings: Classification | None, tries: int, notes: dict[str, str]
-) -> Mapping[str, Sequence[float]]:
-    with _told("simulating"):
-        pool = trial.frames()
-        natural = trial.make(place / "natural", pool, trial.NATURAL_FILES)
-        noisy = trial.make(place / "noisy", trial.with_specks(pool), trial.NOISY_FILES)
-    values: dict[str, Sequence[float]] = {}
+def _stages(
+    campaigns: Sequence[Campaign], tries: int, notes: dict[str, str]
+) -> dict[str, list[float]]:
+    """Segment, gather and profile as jobs do, by one worker."""
     with cluster.connect(1) as client:
         with _told("segmenting"):
-            few, many = (
-                steps.try_segment(campaign, client, tries, steps.pixels_of(files))
-                for campaign, files in ((natural, trial.NATURAL_FILES), (noisy, trial.NOISY_FILES))
-            )
-            pixels, objects = steps.shares(few, many)
-            if not pixels:
-                raise WorkerError(
-                    "segmenting took times that make no sense: too much else runs here",
-                    cure="Calibrate when the machine is quiet.",
-                )
-            values |= {"segment": [p / 1e6 for p in pixels], "find": objects}
+            runs = [steps.try_segment(one, client, tries) for one in campaigns]
+        values = _parted(runs)
         values |= {"worker": [steps.worker_mb(client)], "command": [peak_mb()]}
         with _told("gathering"):
-            values["gather"], values["profile"] = steps.try_gather(noisy, client, min(tries, 2))
-    table, vignette = steps.stored_bytes(natural)
-    values |= {"object_bytes": [table], "vignette_bytes": [vignette]}
+            few, many = campaigns[0], campaigns[-1]
+            values |= steps.try_gather(few, many, client, min(tries, STARTS))
+    told = (f"{r.pixels / 1e6:,.0f} Mpx with {r.objects:,} objects" for r in runs)
+    notes["segment"] = "; ".join(told)
     notes["command"] = "this process, which has simulated too: somewhat more than a job's command"
-    notes["segment"] = (
-        f"{few.pixels / 1e6:,.0f} Mpx with {few.objects:,} objects, and "
-        f"{many.pixels / 1e6:,.0f} Mpx with {many.objects:,}"
-    )
-    with _told("vignettes"):
-        store = steps.objects_of(natural)
-        vignettes = [v for v in read_vignettes(open_group(store), slice(0, 2048)) if v.size]
-        values["measure"] = steps.try_vignettes(vignettes, tries)
-        values["decode"] = steps.try_decode(pool, place, tries)
-        values["score_bytes"] = [_score_bytes(place / "scores.zarr")]
-    with _told("classifying"):
-        for name, attempt in (
-            ("classify", classifying.try_classify),
-            ("classify_gpu", classifying.try_gpu),
-        ):
-            done = attempt(store, settings, tries)
-            values[name], notes[name] = done.rates, done.note
     return values
+
+
+def _pieces(
+    campaign: Campaign, pool: trial.UInt8Array, place: Path, tries: int
+) -> dict[str, list[float]]:
+    """Try what works on files and vignettes, and weigh what is stored."""
+    store = steps.objects_of(campaign)
+    table, vignette = steps.stored_bytes(campaign)
+    vignettes = [v for v in read_vignettes(open_group(store), slice(0, _MEASURED)) if v.size]
+    return {
+        "object_bytes": [table],
+        "vignette_bytes": [vignette],
+        "score_bytes": [_score_bytes(place / "scores.zarr")],
+        "measure": steps.try_vignettes(vignettes, tries),
+        "pack": steps.try_pack(campaign, place, tries),
+        "decode_raw": steps.try_raw(campaign, tries),
+        "decode": steps.try_decode(pool, place, tries),
+    }
+
+
+def _classify(
+    campaign: Campaign, settings: Classification | None, tries: int, notes: dict[str, str]
+) -> dict[str, list[float]]:
+    values, store = {}, steps.objects_of(campaign)
+    for name, attempt in (
+        ("classify", classifying.try_classify),
+        ("classify_gpu", classifying.try_gpu),
+    ):
+        done = attempt(store, settings, tries)
+        values[name], notes[name] = done.rates, done.note
+    return values
+
+
+def _parted(runs: Sequence[steps.Segmented]) -> dict[str, list[float]]:
+    found = steps.shares(runs)
+    if not found["segment"]:
+        raise WorkerError(
+            "segmenting took times that make no sense: too much else runs here",
+            cure="Calibrate when the machine is quiet.",
+        )
+    return found
 
 
 def _score_bytes(path: Path) -> float:
@@ -116,7 +138,7 @@ def _score_bytes(path: Path) -> float:
     with new_scores(path, [f"taxon {i}" for i in range(_TAXA)], {}) as writer:
         writer.append(shares.astype(np.float32))
     size = sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    return size / shares.size
+    return float(size / shares.size)
 
 
 @contextmanager

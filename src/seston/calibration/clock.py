@@ -23,6 +23,12 @@ def _so_far(client: Client | None) -> float:
     return time.process_time() + float(worker)
 
 
+def children_s() -> float:
+    """Time of the processor of all processes that this one began and that have ended, s."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def peak_mb() -> float:
     """Most memory that this process has held, MB."""
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
+import zarr
 from distributed import Client
 from numpy.typing import NDArray
 
 from seston.calibration import trial
-from seston.calibration.clock import peak_mb, processor_s
+from seston.calibration.clock import children_s, peak_mb, processor_s
 from seston.campaign import Campaign
-from seston.readers import video
+from seston.readers import FrameReader, video
+from seston.readers.piece import Piece
 from seston.simulate.isiis import write_avi
 from seston.stages.gather import gather
 from seston.stages.profile import profile
 from seston.stages.segment import segment
-from seston.store import open_group
+from seston.store import arrays, open_group, read_column
 from seston.store.objects import length
+from seston.variables import OBJECTS
 
 UInt8Array = NDArray[np.uint8]
+#: Shorter than this is not to be told from nothing.
+_LEAST_S = 1e-3
 _EMPTY_JOB = (
     "import seston.stages.segment as _\n"
     "from seston import cluster\n"
@@ -51,7 +57,7 @@ class Segmented:
     seconds: list[float]
 
 
-def try_segment(campaign: Campaign, client: Client, tries: int, pixels: int) -> Segmented:
+def try_segment(campaign: Campaign, client: Client, tries: int) -> Segmented:
     """Segment a campaign of one shard, first once so that the workers have their imports."""
     shard = campaign.shards[0]
 
@@ -61,46 +67,84 @@ def try_segment(campaign: Campaign, client: Client, tries: int, pixels: int) -> 
     run()
     seconds = [processor_s(run, client) for _ in range(tries)]
     group = open_group(objects_of(campaign))
+    pixels = len(shard.files) * trial.FRAMES_PER_FILE * trial.LINES * trial.WIDTH
     return Segmented(pixels, length(group, "object_id"), seconds)
 
 
-def shares(natural: Segmented, noisy: Segmented) -> tuple[list[float], list[float]]:
-    """Part the time of segmenting into that of pixels and that of objects.
+def shares(runs: Sequence[Segmented]) -> dict[str, list[float]]:
+    """Part the time of segmenting into that of pixels, of objects, and of a shard as such.
 
-    Two campaigns of different density give two equations, for each pair of runs.
+    Three campaigns of other length and density give three equations, for each set of tries.
 
     Returns
     -------
-    pixels_per_s, objects_per_s : list of float
-        Of one core, of each pair that gives two positive numbers.
+    dict of list of float
+        ``segment`` (Mpx/s) and ``find`` (objects/s) of one core, and ``shard`` (s), of each set
+        that gives positive numbers.
     """
-    found = []
-    for few, many in zip(natural.seconds, noisy.seconds, strict=False):
-        left = [[natural.pixels, natural.objects], [noisy.pixels, noisy.objects]]
-        pixel_s, object_s = np.linalg.solve(left, [few, many])
+    sizes = [[run.pixels, run.objects, 1] for run in runs]
+    found: dict[str, list[float]] = {"segment": [], "find": [], "shard": []}
+    for seconds in zip(*(run.seconds for run in runs), strict=False):
+        pixel_s, object_s, shard_s = map(float, np.linalg.solve(sizes, seconds))
         if pixel_s > 0 and object_s > 0:
-            found.append((1 / float(pixel_s), 1 / float(object_s)))
-    return [f[0] for f in found], [f[1] for f in found]
+            found["segment"].append(1e-6 / pixel_s)
+            found["find"].append(1 / object_s)
+            found["shard"].append(max(shard_s, _LEAST_S))
+    return found
 
 
-def try_gather(campaign: Campaign, client: Client, tries: int) -> tuple[list[float], list[float]]:
-    """Objects a second that are gathered, and put into bins."""
-    n = length(open_group(objects_of(campaign)), "object_id")
-    gathered, profiled = [], []
+def try_gather(few: Campaign, many: Campaign, client: Client, tries: int) -> dict[str, list[float]]:
+    """Objects a second that are gathered, and put into bins: what more of them take more."""
+    n, more = (length(open_group(objects_of(c)), "object_id") for c in (few, many))
+    found: dict[str, list[float]] = {"gather": [], "profile": []}
     for _ in range(tries):
-        gathered.append(n / processor_s(lambda: gather(campaign, client), client))
-        profiled.append(n / processor_s(lambda: profile(campaign, client), client))
-    return gathered, profiled
+        for name, step in (("gather", gather), ("profile", profile)):
+            times = [processor_s(partial(step, c, client), client) for c in (few, many)]
+            found[name].append((more - n) / max(times[1] - times[0], _LEAST_S))
+    return found
 
 
 def try_start(tries: int) -> list[float]:
     """Seconds of a job that does nothing: Python, imports, one worker, and their end."""
     taken = []
-    for _ in range(tries):
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, "-c", _EMPTY_JOB], check=True)
-        taken.append(time.perf_counter() - begin)
+    with tempfile.TemporaryDirectory() as place:
+        job = Path(place) / "job.py"  # a file: the worker imports it again
+        job.write_text(_EMPTY_JOB, "utf-8")
+        for _ in range(tries):
+            before = children_s()
+            subprocess.run([sys.executable, str(job)], check=True)
+            taken.append(children_s() - before)
     return taken
+
+
+def try_pack(campaign: Campaign, place: Path, tries: int) -> list[float]:
+    """Mpx/s of vignettes that are read from one store and written to another, as the gather does."""
+    source = open_group(objects_of(campaign))
+    whole = arrays.shard_rows(OBJECTS["pixels"])
+    pixels = np.resize(read_column(source, "vignettes/pixels"), whole)
+    with arrays.fast_codecs(threads=1):
+        group = zarr.open_group(place / "packed", mode="w")
+        array = arrays.create(group, OBJECTS["pixels"], (whole,))
+
+    def run() -> None:
+        arrays.write_region(array, 0, pixels)
+        np.asarray(array[:])
+
+    return [whole / 1e6 / processor_s(run) for _ in range(tries)]
+
+
+def try_raw(campaign: Campaign, tries: int) -> list[float]:
+    """Mpx/s of raw AVI, in memory, to grey levels: all frames of the first file."""
+    reader = campaign.reader(campaign.deployments[0])
+    assert isinstance(reader, FrameReader)
+    path = reader.files()[0].as_posix()
+    target = np.empty((trial.LINES, trial.WIDTH), np.uint8)
+    pieces = [
+        Piece(index=i, height=trial.LINES, first=0, target=target)
+        for i in range(trial.FRAMES_PER_FILE)
+    ]
+    times = [processor_s(lambda: list(reader.fill(path, pieces))) for _ in range(tries)]
+    return [trial.FRAMES_PER_FILE * target.size / 1e6 / max(t, 1e-9) for t in times]
 
 
 def try_decode(pool: UInt8Array, folder: Path, tries: int) -> list[float]:
@@ -148,8 +192,3 @@ def objects_of(campaign: Campaign) -> Path:
 
 def _sizes(folder: Path) -> Iterator[int]:
     return (p.stat().st_size for p in folder.rglob("*") if p.is_file())
-
-
-def pixels_of(files: int) -> int:
-    """Pixels of a trial campaign."""
-    return files * trial.FRAMES_PER_FILE * trial.LINES * trial.WIDTH

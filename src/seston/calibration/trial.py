@@ -1,8 +1,9 @@
-"""Two small campaigns to try the steps on: water as it is, and a noisy frame's worth of specks."""
+"""Small campaigns to try the steps on: water as it is, and water full of specks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ UInt8Array = NDArray[np.uint8]
 
 LINES, WIDTH, FRAMES_PER_FILE = 4096, 2048, 8
 #: Files of each campaign, and specks in a noisy frame.
-NATURAL_FILES, NOISY_FILES, SPECKS = 4, 1, 25_000
+NATURAL_FILES, NOISY_FILES, SPECKS = 6, 1, 25_000
 _DISTINCT = 2
 _CONFIG = """
 campaigns: {0}/campaigns.csv
@@ -28,14 +29,13 @@ results: {0}/results
 ingest: {{files_per_shard: 1000}}
 """
 _ROWS = "campaign,deployment,instrument,path,environment\ntow,a,isiis,{0}/frames,{0}/environment\n"
-_NATURAL = {"plankton_factor": 1.0, "detritus_factor": 1.0, "casts": 1, "frame_lines": LINES}
+#: The water as it is, seen in one way down.
+_NATURAL = TowSettings(plankton_factor=1.0, detritus_factor=1.0, casts=1, frame_lines=LINES)
 
 
 def frames() -> UInt8Array:
     """Draw a few frames (frame, y, x) at natural concentrations."""
-    settings = TowSettings(
-        files_per_burst=1, burst_spacing_m=60.0, frames_per_file=_DISTINCT, **_NATURAL
-    )  # type: ignore[arg-type]
+    settings = replace(_NATURAL, files_per_burst=1, burst_spacing_m=60.0, frames_per_file=_DISTINCT)
     one = Tow(settings)
     return take(one, one.files(), one.files()[0], 1).pixels.reshape(_DISTINCT, LINES, WIDTH)
 
@@ -52,15 +52,24 @@ def with_specks(pool: UInt8Array) -> UInt8Array:
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
+def campaigns(folder: Path, pool: UInt8Array) -> tuple[Campaign, Campaign, Campaign]:
+    """Write three campaigns: a short one, a long one, and one full of specks."""
+    return (
+        make(folder / "short", pool, 1),
+        make(folder / "long", pool, NATURAL_FILES),
+        make(folder / "noisy", with_specks(pool), NOISY_FILES),
+    )
+
+
 def make(folder: Path, pool: UInt8Array, files: int) -> Campaign:
     """Write a scan of frames, drawn from a pool, with its log; list its frames."""
     seconds = files * FRAMES_PER_FILE * LINES / 28_000
-    settings = TowSettings(
+    settings = replace(
+        _NATURAL,
         cast_duration_s=seconds + 1,
         burst_spacing_m=None,
         frames_per_file=FRAMES_PER_FILE,
-        **_NATURAL,
-    )  # type: ignore[arg-type]
+    )
     tow = Tow(settings)
     for name in ("frames", "environment"):
         (folder / name).mkdir(parents=True)

@@ -32,7 +32,8 @@ each of which you can also run by hand:
   7. [bold]seston report demo[/bold]              figures on one page: results/demo/report.html
 
 Before: [bold]seston instruments[/bold] lists what can be read, and
-[bold]seston inspect FOLDER[/bold] says what lies in a folder.
+[bold]seston inspect FOLDER[/bold] says what lies in a folder;
+[bold]seston plan[/bold] says what a campaign will take, sailed or not.
 Then: xarray.open_zarr("results/demo/profiles.zarr"), or notebooks/01-open-a-campaign.ipynb.
 """
 

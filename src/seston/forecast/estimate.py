@@ -128,7 +128,9 @@ def _hours(
 ) -> dict[str, float]:
     """Hours of cores and of graphics processors, by step."""
     objects, speed = work["objects"], 3600 * one["machine"]
+    vignettes = objects * cruise.vignette_pixels / 1e6
     found = objects / one["find"] + work["pixels"] / 1e6 / one["segment"]
+    found += work["shards"] * one["shard"]
     if cruise.compressed:
         found += work["pixels"] / 1e6 / one["decode"]
     if cruise.yields == "vignettes":
@@ -136,7 +138,7 @@ def _hours(
     hours = {
         "segment_core_h": found / speed,
         "classify_core_h": 0.0 if site.gpus else objects / one["classify"] / speed,
-        "gather_core_h": objects / one["gather"] / speed,
+        "gather_core_h": (objects / one["gather"] + vignettes / one["pack"]) / speed,
         "profile_core_h": objects / one["profile"] / speed,
     }
     gpu_h = objects / one["classify_gpu"] / 3600
@@ -165,26 +167,26 @@ def _bytes(cruise: Cruise, work: Mapping[str, float], one: Mapping[str, float]) 
 
 def _walls(site: Site, work: Mapping[str, float], one: Mapping[str, float]) -> dict[str, float]:
     """Hours on the clock that each part of the site takes for all, and all of it together."""
-    at_once = max(1, min(site.jobs, site.cores // site.cores_per_job, math.ceil(work["blocks"])))
-    cores = min(site.cores, at_once * site.cores_per_job)
-    speed = EFFICIENCY if cores > 1 else 1.0
+    at_once = max(1, min(site.jobs, site.cores // site.cores_per_job))
+    rounds = math.ceil(work["blocks"] / at_once)  # the last may leave cores idle
+    own = min(site.cores_per_job, site.cores)
+    busy_cores = own * (EFFICIENCY if own > 1 else 1.0)
     stores = (work["results_tb"] - work["profiles_tb"]) / 2
     tb_per_h = {name: one[name] * 3600 / 1e6 for name in ("read", "write")}
     alone = work["gather_core_h"] + work["profile_core_h"]
-    own = min(site.cores_per_job, site.cores)
+    block = (work["core_h"] - alone) / work["blocks"] / busy_cores
     parts = {
         "read_h": (work["raw_tb"] + work["vignettes_tb"]) / tb_per_h["read"],
         "write_h": stores / tb_per_h["write"],
-        "cores_h": (work["core_h"] - alone) / cores / speed,
+        "cores_h": block * rounds,
         "gpu_wall_h": work["gpu_h"] / site.gpus if site.gpus else 0.0,
-        "scheduler_h": work["jobs"] * one["start"] / at_once / 3600,
-        "alone_h": max(alone / own / speed, stores / tb_per_h["read"], stores / tb_per_h["write"]),
+        "scheduler_h": (rounds * _STEPS_PER_BLOCK + _JOBS_BESIDE) * one["start"] / 3600,
+        "alone_h": max(alone / busy_cores, stores / tb_per_h["read"], stores / tb_per_h["write"]),
     }
     together = max(parts[n] for n in ("read_h", "write_h", "gpu_wall_h"))
-    busy = max(together, parts["cores_h"] + parts["scheduler_h"])
-    memory = one["command"] + site.cores_per_job * one["worker"]
-    block = busy * at_once / max(1.0, work["blocks"])
-    return parts | {"block_h": block, "wall_h": busy + parts["alone_h"], "memory_mb": memory}
+    wall = max(together, parts["cores_h"] + parts["scheduler_h"]) + parts["alone_h"]
+    memory = one["command"] + own * one["worker"]
+    return parts | {"wall_h": wall, "memory_mb": memory}
 
 
 def _cell_bytes() -> int:

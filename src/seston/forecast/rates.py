@@ -19,11 +19,14 @@ RATES: Final[Mapping[str, tuple[str, str]]] = {
     "write": ("MB/s", "writing files there, until they are on the disk"),
     "segment": ("Mpx/s", "raw AVI in memory to stored objects: its share by pixels"),
     "find": ("objects/s", "the same: its share by objects"),
+    "shard": ("s", "the same: its share by shards, whatever they hold"),
+    "decode_raw": ("Mpx/s", "a part of it: raw AVI in memory to grey levels"),
     "decode": ("Mpx/s", "decoding compressed video (FFV1)"),
     "measure": ("objects/s", "decoding and measuring vignettes that an instrument has cut"),
     "classify": ("objects/s", "stored vignettes to scores, on a core"),
     "classify_gpu": ("objects/s", "the same on a graphics processor"),
-    "gather": ("objects/s", "joining the shards"),
+    "gather": ("objects/s", "joining the shards: its share by objects"),
+    "pack": ("Mpx/s", "the same: its share by pixels of vignettes"),
     "profile": ("objects/s", "putting objects into bins"),
     "start": ("s", "a job: imports, workers started and ended"),
     "worker": ("MB", "memory of a worker"),
@@ -72,13 +75,18 @@ class Rates:
     def as_json(self) -> str:
         """Write as text that `read_rates` reads."""
         values = {
-            name: asdict(self.values[name]) | {"unit": unit, "what": what}
+            name: _rounded(self.values[name]) | {"unit": unit, "what": what}
             if name in self.values
             else None
             for name, (unit, what) in RATES.items()
         }
         facts = {"date": self.date, "machine": self.machine, "versions": self.versions}
         return json.dumps({**facts, "rates": values, "notes": self.notes}, indent=2) + "\n"
+
+
+def _rounded(spread: Spread) -> dict[str, Any]:
+    """Four digits: a stopwatch gives no more."""
+    return {key: float(f"{value:.4g}") for key, value in asdict(spread).items()}
 
 
 def rates_file() -> Path:
@@ -138,12 +146,12 @@ def _parsed(text: str, source: str) -> Rates:
         missing = [name for name in RATES if name not in found and name not in OPTIONAL]
         if missing:
             raise ValueError(f"`{missing[0]}` is missing")
-        facts = [said[key] for key in ("machine", "versions", "date", "notes")]
+        facts = {key: said[key] for key in ("machine", "versions", "date", "notes")}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"these are no rates: {error}", where=source, cure="Run `seston calibrate` again."
         ) from None
-    return Rates(found, *facts, source=source)
+    return Rates(found, source=source, **facts)
 
 
 def _spread(said: Mapping[str, float]) -> Spread:

@@ -102,7 +102,7 @@ def as_text(estimates: Sequence[tuple[float, Estimate]], width: int = _WIDTH) ->
     from rich.table import Table
 
     first = estimates[0][1]
-    table = Table(title=_title(first), box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for times, _ in estimates:
         for name in ("" if len(estimates) == 1 else f"x {times:g}", "10-90 %"):
@@ -117,6 +117,7 @@ def as_text(estimates: Sequence[tuple[float, Estimate]], width: int = _WIDTH) ->
     table.add_row("[bold]bottleneck[/bold]", *bottlenecks)
     out = StringIO()
     console = Console(file=out, width=max(width, 40 + 30 * len(estimates)), no_color=True)
+    console.print(_title(first), highlight=False)
     console.print(table)
     for note in first.notes:
         console.print(note, highlight=False, width=width)
@@ -126,7 +127,10 @@ def as_text(estimates: Sequence[tuple[float, Estimate]], width: int = _WIDTH) ->
 def _title(one: Estimate) -> str:
     site = one.site
     parts = [f"{site.cores:,} cores", f"{site.gpus} GPUs" if site.gpus else ""]
-    parts += [f"{site.read_gb_s:g} GB/s" if site.read_gb_s else "", f"at most {site.jobs} jobs at once"]
+    parts += [
+        f"{site.read_gb_s:g} GB/s" if site.read_gb_s else "",
+        f"at most {site.jobs} jobs at once",
+    ]
     return f"{one.cruise.name}, on {', '.join(p for p in parts if p)}"
 
 
