@@ -52,7 +52,7 @@ def test_core_hours_are_pixels_and_objects_over_their_rates():
 
 def test_the_slowest_part_of_a_site_is_named():
     tow = cruise("isiis", hours=60)
-    quick = ("segment", "find", "classify", "classify_gpu", "gather", "profile")
+    quick = ("segment", "find", "classify", "classify_gpu", "gather", "pack", "profile")
     fast = dict.fromkeys(quick, 1e9)
     site = Site(cores=400, gpus=4, read_gb_s=2, jobs=100)
 

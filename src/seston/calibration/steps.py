@@ -25,7 +25,7 @@ from seston.simulate.isiis import write_avi
 from seston.stages.gather import gather
 from seston.stages.profile import profile
 from seston.stages.segment import segment
-from seston.store import arrays, open_group, read_column
+from seston.store import arrays, open_group
 from seston.store.objects import length
 from seston.variables import OBJECTS
 
@@ -118,10 +118,10 @@ def try_start(tries: int) -> list[float]:
 
 
 def try_pack(campaign: Campaign, place: Path, tries: int) -> list[float]:
-    """Mpx/s of vignettes that are read from one store and written to another, as the gather does."""
+    """Mpx/s of vignettes, written to a store and read from it: what a gather does to each."""
     source = open_group(objects_of(campaign))
     whole = arrays.shard_rows(OBJECTS["pixels"])
-    pixels = np.resize(read_column(source, "vignettes/pixels"), whole)
+    pixels = np.resize(np.asarray(source["vignettes/pixels"][:]), whole)  # type: ignore[index]
     with arrays.fast_codecs(threads=1):
         group = zarr.open_group(place / "packed", mode="w")
         array = arrays.create(group, OBJECTS["pixels"], (whole,))
