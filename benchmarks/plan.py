@@ -72,12 +72,15 @@ def write_config(folder: Path) -> None:
     ingest = {"files_per_shard": FILES_PER_SHARD}
     if "shards_per_block" in Ingest.model_fields:
         ingest["shards_per_block"] = SHARDS_PER_BLOCK
-    (folder / "model").mkdir()
-    settings = {
+    (folder / "learning-set").mkdir()  # the model is to be trained from it
+    settings: dict[str, object] = {
         "campaigns": str(folder / "campaigns.csv"),
         "results": str(folder / "results"),
         "ingest": ingest,
-        "classification": {"model": str(folder / "model")},
+        "classification": {
+            "model": str(folder / "model"),
+            "learning_set": str(folder / "learning-set"),
+        },
     }
     (folder / "config.yaml").write_text(json.dumps(settings))
 

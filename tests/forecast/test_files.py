@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from campaigns import simulate, write_campaign
-from seston.cli import app
+from scale_page import PAGE, SHOWN, plan, renewed
 from seston.errors import ConfigError, InputError
 from seston.forecast.sampled import cruise_of
 from seston.simulate import TowSettings
-
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
-
-
-def plan(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["plan", *arguments])
-    if done.exception:
-        raise done.exception
-    return done.output
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +96,7 @@ def test_lines_are_told_in_the_place_of_frames():
 
 
 def test_the_page_on_scale_shows_what_the_command_prints():
-    page = (DOCS / "scale.md").read_text("utf-8")
-    blocks = re.findall(r"(?ms)^```console\n\$ seston plan (.*?)\n(.*?)^```", page)
-    assert len(blocks) >= 5
-    for arguments, shown in blocks:
-        assert "--rates shipped" in arguments
-        assert shown.strip() == plan(*shlex.split(arguments)).strip(), arguments
+    page = PAGE.read_text("utf-8")
+    assert len(SHOWN.findall(page)) >= 5
+    assert all("--rates shipped" in arguments for arguments, _ in SHOWN.findall(page))
+    assert page == renewed(page), "run: python tests/scale_page.py"

@@ -181,6 +181,8 @@ def plan(
         if instrument
         else asked.of_files(config, campaign, told, hours, pixels)
     )
-    for one in cruises:
-        found = [(factor, estimate(one, place, known, factor)) for factor in factors]
-        print(table.as_json(found) if json else table.as_text(found))
+    found = [[(x, estimate(one, place, known, x)) for x in factors] for one in cruises]
+    if json:
+        print(table.as_json([one for columns in found for one in columns]))
+    else:
+        print("\n\n".join(table.as_text(columns) for columns in found))
