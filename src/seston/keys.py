@@ -35,7 +35,8 @@ CODE = {
     "classify": ("learn", "store", "image/vignettes.py", "stages/classify.py"),
     "gather": (
         "store", "ecology", "learn/judging", "readers/listing.py", "variables.py", "taxonomy.py",
-        "stages/gather.py", "stages/pieces.py", "stages/naming.py", "stages/positions.py", "stages/fractions.py",
+        "stages/gather.py", "stages/pieces.py", "stages/naming.py", "stages/positions.py",
+        "stages/fractions.py",
         "stages/manifest.py", "stages/provenance.py",
     ),
     "particles": ("readers", "ecology", "store", "stages/particles.py", "stages/provenance.py"),
