@@ -61,11 +61,11 @@ clean: ## remove the environment, caches and built pages; results and data stay
 
 # One pip command: a second one could move what the first one chose.
 $(STAMP): pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,onnx,publish,whoi,dev]'
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,onnx,publish,whoi,s3,dev]'
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
-	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,onnx,publish,whoi,dev,docs]'
+	$(VENV)/bin/python -m pip install -c constraints.txt -e '.[learn,onnx,publish,whoi,s3,dev,docs]'
 	@touch $@
 
 $(VENV)/bin/python:
