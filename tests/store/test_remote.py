@@ -1,7 +1,6 @@
 """Datasets at S3: what was pushed is what is read, whole or not at all.
 
-The server is moto's (of the `dev` extra). It
-is no dependency: botocore does not go with the python-dateutil of constraints.txt.
+The server is moto's, of the `dev` extra.
 """
 
 from __future__ import annotations
