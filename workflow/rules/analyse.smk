@@ -15,11 +15,15 @@ rule profile:
         "../../envs/cpu.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, threads, attempt: budget.rows_mb(
-            PLAN.whole_work(wildcards.campaign), threads, attempt
+        mem_mb=SITE.mem_mb(
+            lambda wildcards, threads, attempt: budget.rows_mb(
+                PLAN.whole_work(wildcards.campaign), threads, attempt
+            )
         ),
-        runtime=lambda wildcards, threads, attempt: budget.rows_minutes(
-            PLAN.whole_work(wildcards.campaign), threads, attempt
+        runtime=SITE.minutes(
+            lambda wildcards, threads, attempt: budget.rows_minutes(
+                PLAN.whole_work(wildcards.campaign), threads, attempt
+            )
         ),
     params:
         depends_on=lambda wildcards: PLAN.profiles_depend_on(wildcards.campaign),
@@ -44,8 +48,8 @@ rule particles:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=SITE.mem_mb(lambda wildcards, attempt: 4000 * attempt),
+        runtime=SITE.minutes(lambda wildcards, attempt: 120 * attempt),
     params:
         depends_on=lambda wildcards: PLAN.particles_depend_on(wildcards.campaign),
     message:

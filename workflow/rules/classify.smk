@@ -14,8 +14,8 @@ if PLAN.config.simulate.learning_set and PLAN.learning_set:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 30 * attempt,
+            mem_mb=SITE.mem_mb(lambda wildcards, attempt: 4000 * attempt),
+            runtime=SITE.minutes(lambda wildcards, attempt: 30 * attempt),
         params:
             settings=PLAN.learning_set_options,
         message:
@@ -39,9 +39,10 @@ if PLAN.learning_set:
             ENVIRONMENT
         threads: 4
         resources:
-            mem_mb=lambda wildcards, attempt: 8000 * attempt,
-            runtime=lambda wildcards, attempt: 120 * attempt,
-            gpu=PLAN.gpus,
+            mem_mb=SITE.mem_mb(lambda wildcards, attempt: 8000 * attempt, gpus=GPUS),
+            runtime=SITE.minutes(lambda wildcards, attempt: 120 * attempt, gpus=GPUS),
+            gpu=GPUS,
+            gpu_model=SITE.gpu_model if GPUS else None,
         params:
             depends_on=PLAN.model_depends_on(),
         message:
@@ -65,9 +66,10 @@ if PLAN.network:
             ENVIRONMENT
         threads: 4
         resources:
-            mem_mb=lambda wildcards, attempt: 8000 * attempt,
-            runtime=lambda wildcards, attempt: 240 * attempt,
-            gpu=PLAN.gpus,
+            mem_mb=SITE.mem_mb(lambda wildcards, attempt: 8000 * attempt, gpus=GPUS),
+            runtime=SITE.minutes(lambda wildcards, attempt: 240 * attempt, gpus=GPUS),
+            gpu=GPUS,
+            gpu_model=SITE.gpu_model if GPUS else None,
         params:
             depends_on=PLAN.network_depends_on(),
         message:
@@ -91,8 +93,8 @@ if PLAN.filter:
             "../../envs/cpu.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
-            runtime=lambda wildcards, attempt: 60 * attempt,
+            mem_mb=SITE.mem_mb(lambda wildcards, attempt: 4000 * attempt),
+            runtime=SITE.minutes(lambda wildcards, attempt: 60 * attempt),
         params:
             depends_on=PLAN.filter_depends_on(),
         message:
@@ -115,16 +117,23 @@ rule classify:
         ENVIRONMENT
     threads: 4
     resources:
-        mem_mb=lambda wildcards, threads, attempt: budget.classify_mb(
-            threads, PLAN.gpus, attempt
+        mem_mb=SITE.mem_mb(
+            lambda wildcards, threads, attempt: budget.classify_mb(
+                threads, GPUS, attempt
+            ),
+            gpus=GPUS,
         ),
-        runtime=lambda wildcards, threads, attempt: budget.classify_minutes(
-            PLAN.work_of(wildcards.campaign, wildcards.block),
-            threads,
-            PLAN.gpus,
-            attempt,
+        runtime=SITE.minutes(
+            lambda wildcards, threads, attempt: budget.classify_minutes(
+                PLAN.work_of(wildcards.campaign, wildcards.block),
+                threads,
+                GPUS,
+                attempt,
+            ),
+            gpus=GPUS,
         ),
-        gpu=PLAN.gpus,
+        gpu=GPUS,
+        gpu_model=SITE.gpu_model if GPUS else None,
     params:
         depends_on=lambda wildcards: PLAN.scores_depend_on(
             wildcards.campaign, wildcards.block

@@ -8,8 +8,10 @@ from snakemake.logging import logger
 from seston import budget
 from seston.errors import SestonError
 from seston.plan import open_plan
+from seston.site import keeps_accounts, read_site
 
 try:
+    SITE = read_site(config.pop("site", None))  # which the profile of a cluster names
     PLAN = open_plan(workflow.overwrite_configfiles or [], config)
 except SestonError as error:
     raise WorkflowError(str(error)) from None
@@ -17,6 +19,28 @@ except SestonError as error:
 if workflow.is_main_process:
     for record in PLAN.forget_what_is_lost():
         logger.warning(f"{record}: a shard that it names is gone; it is made again")
+
+# What the site gives: in whose name jobs run, how many at once, and at most how much each.
+GPUS = SITE.gpus(PLAN.gpus)
+if workflow.is_main_process and GPUS < PLAN.gpus:
+    logger.warning(
+        f"{PLAN.gpus} GPUs are wanted, a job of this site has {GPUS}"
+        + ("" if GPUS else ": cores do their work")
+    )
+if SITE.cores:
+    most = workflow.resource_settings.max_threads or SITE.cores
+    workflow.resource_settings.max_threads = min(most, SITE.cores)
+if SITE.limits.jobs and workflow.nodes:
+    workflow.global_resources["_nodes"] = min(SITE.limits.jobs, workflow.nodes)
+if SITE.resources and workflow.resource_settings.default_resources is not None:
+    workflow.resource_settings.default_resources.update(SITE.resources)
+
+
+onstart:
+    # Without accounts Slurm has nothing to report, and to ask for it all the same looks like an error.
+    if getattr(workflow.executor_settings, "efficiency_report", False):
+        workflow.executor_settings.efficiency_report = keeps_accounts()
+
 
 RESULTS = PLAN.config.results.as_posix()
 DATA = PLAN.config.simulate.folder.as_posix()
@@ -30,6 +54,7 @@ ENVIRONMENT = f"../../envs/{'gpu' if PLAN.gpus else 'cpu'}.yaml"
 shell.prefix(
     f'set -euo pipefail; export PATH="{Path(sys.executable).parent}:$PATH" '
     f'SESTON_CONFIG="{PLAN.path.resolve()}"; '
+    + (SITE.prefix() if workflow.remote_exec else "")
 )
 
 

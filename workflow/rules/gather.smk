@@ -14,11 +14,15 @@ rule gather:
         "../../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, threads, attempt: budget.rows_mb(
-            PLAN.whole_work(wildcards.campaign), threads, attempt
+        mem_mb=SITE.mem_mb(
+            lambda wildcards, threads, attempt: budget.rows_mb(
+                PLAN.whole_work(wildcards.campaign), threads, attempt
+            )
         ),
-        runtime=lambda wildcards, threads, attempt: budget.rows_minutes(
-            PLAN.whole_work(wildcards.campaign), threads, attempt
+        runtime=SITE.minutes(
+            lambda wildcards, threads, attempt: budget.rows_minutes(
+                PLAN.whole_work(wildcards.campaign), threads, attempt
+            )
         ),
     params:
         depends_on=lambda wildcards: PLAN.gather_depends_on(wildcards.campaign),

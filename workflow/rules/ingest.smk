@@ -12,8 +12,8 @@ checkpoint simulate:
         "../../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=SITE.mem_mb(lambda wildcards, attempt: 4000 * attempt),
+        runtime=SITE.minutes(lambda wildcards, attempt: 60 * attempt),
     params:
         settings=lambda wildcards: PLAN.simulation(wildcards.campaign),
     message:
@@ -35,8 +35,8 @@ rule ingest:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        mem_mb=SITE.mem_mb(lambda wildcards, attempt: 4000 * attempt),
+        runtime=SITE.minutes(lambda wildcards, attempt: 60 * attempt),
     params:
         depends_on=lambda wildcards: PLAN.manifest_depends_on(wildcards.campaign),
     message:

@@ -13,8 +13,8 @@ rule report:
         "../../envs/cpu.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        mem_mb=SITE.mem_mb(lambda wildcards, attempt: 4000 * attempt),
+        runtime=SITE.minutes(lambda wildcards, attempt: 30 * attempt),
     params:
         depends_on=lambda wildcards: PLAN.report_depends_on(wildcards.campaign),
     message:

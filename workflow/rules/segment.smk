@@ -14,12 +14,16 @@ rule segment:
         "../../envs/cpu.yaml"
     threads: 4
     resources:
-        mem_mb=lambda wildcards, threads, attempt: budget.segment_mb(threads, attempt),
-        runtime=lambda wildcards, threads, attempt: budget.segment_minutes(
-            PLAN.work_of(wildcards.campaign, wildcards.block),
-            threads,
-            PLAN.method_of(wildcards.campaign, wildcards.block),
-            attempt,
+        mem_mb=SITE.mem_mb(
+            lambda wildcards, threads, attempt: budget.segment_mb(threads, attempt)
+        ),
+        runtime=SITE.minutes(
+            lambda wildcards, threads, attempt: budget.segment_minutes(
+                PLAN.work_of(wildcards.campaign, wildcards.block),
+                threads,
+                PLAN.method_of(wildcards.campaign, wildcards.block),
+                attempt,
+            )
         ),
     params:
         depends_on=lambda wildcards: PLAN.objects_depend_on(

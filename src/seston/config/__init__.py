@@ -4,7 +4,7 @@ Everything is validated here, before anything runs. Each physical key ends with 
 """
 
 from seston.config.base import Fraction, Name, Positive, Settings, Strict
-from seston.config.checks import checked, explain, fingerprint
+from seston.config.checks import checked, explain, fingerprint, read_yaml
 from seston.config.deployment import Deployment
 from seston.config.instruments import Cast, Instrument, Optics, Segmentation
 from seston.config.learning import (
@@ -64,4 +64,5 @@ __all__ = [
     "instrument",
     "load_config",
     "preset_names",
+    "read_yaml",
 ]

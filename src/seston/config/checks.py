@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from seston.config.base import Settings
@@ -26,15 +28,58 @@ def checked(settings: type[Settings], **values: object) -> Settings:
         raise explain(error, "options") from None
 
 
-def explain(error: ValidationError, where: Path | str) -> ConfigError:
+class _NoKeyTwice(yaml.SafeLoader):
+    """Reads YAML as usual, but refuses a key that stands twice: the last would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.MarkedYAMLError(
+                problem=f"key `{twice}` stands twice", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path | str, cure: str | None = None) -> dict[str, Any]:
+    """Read a file of settings, not yet checked.
+
+    Parameters
+    ----------
+    path : Path
+    cure : str, optional
+        What to do if there is no such file.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, or is no mapping in YAML.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.load(path.read_text("utf-8"), _NoKeyTwice) or {}  # noqa: S506, it is a SafeLoader
+    except FileNotFoundError:
+        raise ConfigError("no such file", where=path, cure=cure) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not YAML: {error}".replace("\n", " "), where=path) from None
+    if not isinstance(raw, dict):
+        raise ConfigError("must be a mapping of keys to values", where=path)
+    return raw
+
+
+def explain(
+    error: ValidationError, where: Path | str, keys_in: str = "config/README.md"
+) -> ConfigError:
     """Say in one line what the first wrong key or value is, and how many more there are."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        what, cure = f"unknown key `{key}`", "Remove it, or see config/README.md for the keys."
+        what, cure = f"unknown key `{key}`", f"Remove it, or see {keys_in} for the keys."
     else:
         what = f"`{key}`: {first['msg']} (got {first['input']!r})" if key else str(first["msg"])
-        cure = "See config/README.md for what each key takes."
+        cure = f"See {keys_in} for what each key takes."
     more = error.error_count() - 1
     return ConfigError(what + (f" ({more} more)" if more else ""), where=where, cure=cure)
 

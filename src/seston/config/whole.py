@@ -11,11 +11,10 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
 from seston.config.base import Name, Strict
-from seston.config.checks import explain
+from seston.config.checks import explain, read_yaml
 from seston.config.instruments import Instrument
 from seston.config.learning import Classification, FilterTraining, SemanticTraining
 from seston.config.steps import Ingest, Particles, Profiles, Publication, Simulate
-from seston.errors import ConfigError
 
 #: Sets of features, as in `seston.features.SETS`, and as they are written: a list, or one word.
 FeatureSet = Literal["fast", "all", "zooprocess", "uvp6", "whoi"]
@@ -91,19 +90,6 @@ def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-class _NoKeyTwice(yaml.SafeLoader):
-    """Reads YAML as usual, but refuses a key that stands twice: the last would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.MarkedYAMLError(
-                problem=f"key `{twice}` stands twice", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
 def load_config(path: Path | str = "config/config.yaml") -> Config:
     """Read and validate config.yaml.
 
@@ -112,17 +98,7 @@ def load_config(path: Path | str = "config/config.yaml") -> Config:
     ConfigError
         The file is missing, is not YAML, or a key or value in it is wrong.
     """
-    path = Path(path)
-    try:
-        raw = yaml.load(path.read_text("utf-8"), _NoKeyTwice) or {}  # noqa: S506, it is a SafeLoader
-    except FileNotFoundError:
-        raise ConfigError("no such file", where=path, cure="Give --config.") from None
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", where=path) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not YAML: {error}".replace("\n", " "), where=path) from None
-    if not isinstance(raw, dict):
-        raise ConfigError("must be a mapping of keys to values", where=path)
+    raw = read_yaml(path, cure="Give --config.")
     instruments = raw.get("instruments") or {}
     if isinstance(instruments, dict):
         named = {
