@@ -128,3 +128,15 @@ def test_dask_is_left_as_it_was() -> None:
         "    assert dask.config.get('scheduler', None) is None\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=50)
+
+
+def test_a_worker_that_dies_as_it_starts_is_told_in_one_line_with_a_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python looks for this module as it starts; in a worker it dies of it."""
+    deadly = "import os, sys\nif '--multiprocessing-fork' in sys.orig_argv: os._exit(9)\n"
+    (tmp_path / "sitecustomize.py").write_text(deadly)
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{path}")
+    with pytest.raises(WorkerError, match="a worker ended as it started"), connect(cores=1):
+        pass

@@ -23,7 +23,7 @@ from seston.cluster.job import Allocation, allocation
 from seston.cluster.report import reported
 from seston.cluster.tasks import FAILURES, given_to
 from seston.cluster.workers import Workers
-from seston.errors import ConfigError
+from seston.errors import ConfigError, WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -130,11 +130,7 @@ def _started(given: Allocation) -> Iterator[Client]:
         tempfile.TemporaryDirectory(
             prefix="seston-", dir=given.scratch, ignore_cleanup_errors=True
         ) as scratch,
-        Workers(  # type: ignore[no-untyped-call]
-            scheduler=_scheduler(host),
-            workers=_workers(given, host, scratch),
-            silence_logs=logging.CRITICAL,  # what goes wrong is raised here, and told once
-        ) as cluster,
+        _cluster(given, host, scratch) as cluster,
         Client(cluster, direct_to_workers=True) as client,
     ):
         log.info("%d workers, %s", len(cluster.workers), dashboard(client, given))
@@ -144,6 +140,20 @@ def _started(given: Allocation) -> Iterator[Client]:
             else nodes.joined(client, cluster.scheduler_address, given, limit_of(given))
         ):
             yield client
+
+
+def _cluster(given: Allocation, host: str, scratch: str) -> Workers:
+    try:
+        return Workers(  # type: ignore[no-untyped-call]
+            scheduler=_scheduler(host),
+            workers=_workers(given, host, scratch),
+            silence_logs=logging.CRITICAL,  # what goes wrong is raised here, and told once
+        )
+    except RuntimeError as error:
+        raise WorkerError(
+            f"a worker ended as it started ({error})",
+            cure="Run again; if it does so again, give more --memory or fewer --cores.",
+        ) from error
 
 
 def _scheduler(host: str) -> dict[str, Any]:
