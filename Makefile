@@ -16,7 +16,7 @@ PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
 # Rules of the workflow call `seston`, so the environment's programs come first.
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: help demo test test-all lint docs bench clean
+.PHONY: help demo test test-all test-slurm lint docs bench clean
 
 help: ## list the targets
 	@echo "seston: from plankton pictures to knowledge. Targets:"
@@ -36,7 +36,12 @@ test: $(STAMP) ## run the tests, without the ones that take minutes
 	$(RUN) MPLBACKEND=Agg OMP_NUM_THREADS=1 pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-all: $(STAMP) ## run every test
-	$(RUN) MPLBACKEND=Agg OMP_NUM_THREADS=1 pytest -n $(WORKERS) --dist loadfile
+	$(RUN) MPLBACKEND=Agg OMP_NUM_THREADS=1 pytest -n $(WORKERS) --dist loadfile -m "not slurm"
+	$(MAKE) test-slurm
+
+# One after the other: they share one Slurm, which is brought up for them and taken down.
+test-slurm: $(STAMP) ## run the workflow on a real Slurm on this machine, and do harm to it
+	$(RUN) MPLBACKEND=Agg OMP_NUM_THREADS=1 pytest -m slurm tests/slurm
 
 lint: $(STAMP) ## check style, types, import floors, spelling, workflow and citation
 	$(RUN) ruff check .
