@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from distributed import Client
 
@@ -20,6 +21,7 @@ from seston.errors import DamageError, TimeUpError
 from seston.plan import open_plan
 from seston.stages import blocks
 from seston.stages.blocks import gather_mended, segment_part
+from seston.store import length, new_scores, open_group
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +208,15 @@ def test_blocks_are_of_as_many_shards_as_the_configuration_says(campaign: Campai
     config = campaign.config.model_copy(update={"ingest": ingest})
     small = replace(campaign, config=config)
     assert [[s.name for s in b.shards] for b in small.blocks] == [["a-0000"], ["a-0001"]]
+
+
+@pytest.mark.parametrize(("more", "whole"), [(0, True), (1, False)])
+def test_scores_of_objects_that_are_no_more_are_not_taken_for_those_of_the_objects(
+    campaign: Campaign, more: int, whole: bool
+) -> None:
+    """A frame that killed its workers the last time, but not the time before, is in no key."""
+    scores = store(campaign, 0).with_name("scores.zarr")
+    rows = length(open_group(store(campaign, 0)), "object_id") + more
+    with new_scores(scores, ["a", "b"], {}, 0, "key") as writer:
+        writer.append(np.zeros((rows, 2), np.float16), None)
+    assert blocks._has_the_rows(scores) is whole
