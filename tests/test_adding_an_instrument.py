@@ -15,7 +15,7 @@ from PIL import Image
 
 import campaigns
 from seston.inspection import inspect
-from seston.readers import reader as register_room
+from seston.readers import registry as register_room
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "adding-an-instrument.md"
 #: Depth and number of animals of each picture.

@@ -12,8 +12,8 @@ from seston import config as cfg
 from seston.errors import ConfigError, StoreError
 from seston.features import ALWAYS, CHEAP, FEATURES, SETS, names_of
 from seston.keys import Keys
-from seston.readers import reader as register_room
 from seston.readers import register
+from seston.readers import registry as register_room
 from seston.stages.pieces import Piece, check_alike
 from seston.store import open_group, read_feature
 from seston.zooprocess import COLUMNS

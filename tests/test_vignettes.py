@@ -13,7 +13,7 @@ import xarray as xr
 import campaigns
 from seston.frame import Vignette
 from seston.readers import VignetteReader, register
-from seston.readers import reader as register_room
+from seston.readers import registry as register_room
 from seston.readers.listing import finish
 from seston.store import open_group, read_feature, read_vignettes
 

@@ -119,7 +119,7 @@ def habits(instrument: str, told: Mapping[str, Any]) -> Habits:
     ConfigError
         There is no such instrument, or a value is wrong.
     """
-    from seston.readers.reader import instruments, reader_of
+    from seston.readers.registry import instruments, reader_of
 
     if instrument not in _presets() and reader_of(instrument) is None:
         cure = f"There are: {', '.join(instruments())}."

@@ -11,6 +11,8 @@ from seston.readers.reader import (
     ParticleSample,
     Reader,
     VignetteReader,
+)
+from seston.readers.registry import (
     instruments,
     open_deployment,
     reader_of,

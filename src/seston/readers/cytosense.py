@@ -23,7 +23,8 @@ from seston.readers import cyz_json, pictures
 from seston.readers.cyz_json import Measurement
 from seston.readers.listing import finish
 from seston.readers.names import natural
-from seston.readers.reader import VignetteReader, files_below, none_found, register
+from seston.readers.reader import VignetteReader, files_below, none_found
+from seston.readers.registry import register
 
 _SUFFIXES = frozenset({".json"})
 #: The camera's image, pixels (of newer instruments; boxes beyond it make the frame larger).

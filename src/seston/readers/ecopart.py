@@ -22,7 +22,7 @@ from seston.frame import UInt8Array
 from seston.readers import archives, lpm
 from seston.readers.casts import Cast, CastReader, Cut, Pieces
 from seston.readers.cells import as_number, as_numbers
-from seston.readers.reader import register
+from seston.readers.registry import register
 
 _SUMMARY = "*Export_metadata_summary.tsv"
 _NEEDED = ("profileid", "acq_aa", "acq_exp", "acq_volimage")

@@ -49,7 +49,8 @@ from seston.readers.ecotaxa_vignettes import read_frames
 from seston.readers.ecotaxa_water import NO_TOTAL, Water, water
 from seston.readers.listing import finish
 from seston.readers.names import natural
-from seston.readers.reader import VignetteReader, files_below, none_found, register
+from seston.readers.reader import VignetteReader, files_below, none_found
+from seston.readers.registry import register
 
 _TABLES = frozenset({".tsv", ".txt"})
 _SUFFIXES = frozenset({".tsv", ".txt", ".gz", ".zip"})

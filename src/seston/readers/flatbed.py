@@ -23,7 +23,8 @@ from seston.readers import keyed, pictures
 from seston.readers.keyed import Keyed, number
 from seston.readers.names import natural
 from seston.readers.net_samples import Scan, list_scans
-from seston.readers.reader import FrameReader, files_below, none_found, register
+from seston.readers.reader import FrameReader, files_below, none_found
+from seston.readers.registry import register
 from seston.readers.zooprocess import time_of
 
 _FRACTION = re.compile(r"^(?P<label>.+)\+(?P<fraction>[A-Za-z]\d{0,2})$")

@@ -36,7 +36,8 @@ from seston.readers.flowcam_run import (
 )
 from seston.readers.listing import finish
 from seston.readers.names import natural
-from seston.readers.reader import VignetteReader, files_below, none_found, register
+from seston.readers.reader import VignetteReader, files_below, none_found
+from seston.readers.registry import register
 
 _LISTS = frozenset({".lst", ".csv"})
 _M3_PER_ML = 1e-6

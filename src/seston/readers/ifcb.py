@@ -39,7 +39,8 @@ from seston.readers.ifcb_roi import (
     objects,
 )
 from seston.readers.listing import finish
-from seston.readers.reader import VignetteReader, files_below, none_found, register
+from seston.readers.reader import VignetteReader, files_below, none_found
+from seston.readers.registry import register
 
 _SUFFIXES = (".adc", ".roi", ".hdr")
 #: Files that are looked at, at most, to recognise a folder.

@@ -19,7 +19,8 @@ from seston.readers import films, isiis_log
 from seston.readers.films import SUFFIXES, FilmReader
 from seston.readers.listing import Listed, list_line_scan
 from seston.readers.names import natural, time_in
-from seston.readers.reader import files_below, none_found, register
+from seston.readers.reader import files_below, none_found
+from seston.readers.registry import register
 from seston.variables import ENVIRONMENT
 
 _AT_A_TIME = 8  # headers read at once: the disk waits, not the processor

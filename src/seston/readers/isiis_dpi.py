@@ -16,7 +16,7 @@ from seston.readers import video
 from seston.readers.area_camera import AreaCamera
 from seston.readers.logs import vipf
 from seston.readers.names import time_in
-from seston.readers.reader import register
+from seston.readers.registry import register
 
 _NAME = re.compile(r"[^-]+-[^-]+-(?=(?:19|20)\d\d(?:-\d\d){5}(?!\d))")
 

@@ -31,7 +31,8 @@ from seston.readers import pictures
 from seston.readers.listing import finish, required
 from seston.readers.loki_logs import HaulLog, read_log, read_telemetry
 from seston.readers.names import natural
-from seston.readers.reader import VignetteReader, none_found, register
+from seston.readers.reader import VignetteReader, none_found
+from seston.readers.registry import register
 
 _SUFFIXES = frozenset({".bmp", ".png", ".jpg", ".jpeg"})
 _STEM = re.compile(

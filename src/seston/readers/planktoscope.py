@@ -35,7 +35,8 @@ from seston.readers.columns import numbers
 from seston.readers.ecotaxa_water import LITRES, MOST_M3
 from seston.readers.listing import finish
 from seston.readers.names import natural
-from seston.readers.reader import FrameReader, files_below, none_found, register
+from seston.readers.reader import FrameReader, files_below, none_found
+from seston.readers.registry import register
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 _NAME = re.compile(r"\d{1,2}_\d{2}_\d{2}_\d{1,6}$")

@@ -21,7 +21,8 @@ from seston.errors import InputError
 from seston.readers.films import MOST_MISSING, SUFFIXES, FilmReader, is_film, read_header
 from seston.readers.listing import Listed, list_stills
 from seston.readers.names import natural, time_in
-from seston.readers.reader import files_below, none_found, register
+from seston.readers.reader import files_below, none_found
+from seston.readers.registry import register
 from seston.readers.told import NEVER, Told, read_told
 from seston.readers.video import VideoHeader
 

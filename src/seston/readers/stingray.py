@@ -16,7 +16,7 @@ import numpy as np
 from seston.readers.area_camera import AreaCamera
 from seston.readers.films import SUFFIXES
 from seston.readers.names import time_in
-from seston.readers.reader import register
+from seston.readers.registry import register
 
 _PICTURE = re.compile(r"Basler_[^_]+__\d+__(?P<time>\d{8}_\d{9})(?:_\d+)?$")
 _FILM = re.compile(r"(?:^|.*-)(?P<time>\d{8}T\d{6}\.\d+)Z$")

@@ -20,7 +20,7 @@ from seston.frame import UInt8Array
 from seston.readers import pictures
 from seston.readers.casts import Cast, CastReader, Cut, Pieces, select, spoil
 from seston.readers.names import natural
-from seston.readers.reader import register
+from seston.readers.registry import register
 from seston.readers.uvp_tables import (
     cuts_of,
     image_number,

@@ -24,7 +24,7 @@ from seston.frame import UInt8Array
 from seston.readers import archives, lpm, uvp6_data
 from seston.readers import uvp6_vignettes as vignettes
 from seston.readers.casts import NEVER, Cast, CastReader, Cut, Pieces, select
-from seston.readers.reader import register
+from seston.readers.registry import register
 from seston.readers.uvp6_data import Configuration
 from seston.readers.uvp_tables import (
     cuts_of,

@@ -23,7 +23,8 @@ from seston.readers import keyed, pictures, zooscan_back
 from seston.readers.keyed import Keyed
 from seston.readers.names import natural
 from seston.readers.net_samples import Scan, list_scans
-from seston.readers.reader import FrameReader, Reader, VignetteReader, register
+from seston.readers.reader import FrameReader, Reader, VignetteReader
+from seston.readers.registry import register
 from seston.readers.zooprocess import (
     Finished,
     Record,
