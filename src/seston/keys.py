@@ -8,8 +8,9 @@ those of nodes and of the file system differ.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from functools import cache
+import os
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 
@@ -75,13 +76,22 @@ def code_of(step: str) -> str:
     return digest.hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What the files of a shard are, in one short text, and how much they hold."""
+
+    key: str
+    bytes: int
+
+
 class Keys:
-    """The keys of one campaign. Each file is looked at once."""
+    """The keys of one campaign. Each file is looked at once, and each key worked out once."""
 
     def __init__(self, campaign: Campaign) -> None:
         self._campaign = campaign
-        self._stamps_of: dict[Path, str] = {}
+        self._files: dict[str, _Files] = {}
         self._common: dict[str, str] = {}
+        self._objects: dict[str, str] = {}
 
     # ---------------------------------------------------------------------------- of steps
     def frames(self, deployment: Deployment) -> str:
@@ -95,22 +105,25 @@ class Keys:
             deployment,
             campaign.instrument(deployment).optics,
             campaign.instrument(deployment).cast,
-            *self._stamps(file for shard in shards for file in _files(shard)),
+            *(self._files_of(shard).key for shard in shards),
             *self._beside(deployment),
         )
 
+    @cached_property
     def manifest(self) -> str:
         """Key of the whole manifest."""
         return cfg.fingerprint(*(self.frames(one) for one in self._campaign.deployments))
 
     def objects(self, shard: Shard) -> str:
         """Key of the objects of a shard; neighbours' files count, for objects cross the seams."""
-        around = self._campaign.shards_beside(shard)
-        return cfg.fingerprint(
-            self._common_of(shard.deployment),
-            shard.name,
-            *self._stamps(file for one in around for file in _files(one)),
-        )
+        if shard.name not in self._objects:
+            around = self._campaign.shards_beside(shard)
+            self._objects[shard.name] = cfg.fingerprint(
+                self._common_of(shard.deployment),
+                shard.name,
+                *(self._files_of(one).key for one in around),
+            )
+        return self._objects[shard.name]
 
     def block(self, block: Block) -> str:
         """Key of the objects of all shards of a block."""
@@ -131,7 +144,7 @@ class Keys:
 
     def bytes_of(self, shard: Shard) -> int:
         """Give the size of a shard's files."""
-        return sum(int(self._stamp(file).split()[-2]) for file in _files(shard))
+        return self._files_of(shard).bytes
 
     # ---------------------------------------------------------------------------- of parts
     def _common_of(self, deployment: Deployment) -> str:
@@ -160,21 +173,22 @@ class Keys:
     def _beside(self, deployment: Deployment) -> list[str]:
         """Stamps of a deployment's logs, and of other files that are no frames."""
         reader = self._campaign.reader(deployment)
-        return self._stamps([*reader.environment_files(), *reader.other_files()])
+        files = (*reader.environment_files(), *reader.other_files())
+        return [_stamp(str(file))[0] for file in files]
 
-    def _stamps(self, files: Iterable[Path]) -> list[str]:
-        """Name, size and time of change of each file."""
-        return [self._stamp(file) for file in files]
-
-    def _stamp(self, file: Path) -> str:
-        if file not in self._stamps_of:
-            try:
-                stat = file.stat()
-            except OSError as error:
-                raise AccessError(f"cannot be read: {error.strerror}", where=file) from None
-            self._stamps_of[file] = f"{file.name} {stat.st_size} {stat.st_mtime_ns}"
-        return self._stamps_of[file]
+    def _files_of(self, shard: Shard) -> _Files:
+        if shard.name not in self._files:
+            folder = str(shard.deployment.path)
+            stamps = [_stamp(f"{folder}/{file}") for file in shard.files]
+            key = cfg.fingerprint(*(stamp for stamp, _ in stamps))
+            self._files[shard.name] = _Files(key, sum(size for _, size in stamps))
+        return self._files[shard.name]
 
 
-def _files(shard: Shard) -> list[Path]:
-    return [shard.deployment.path / file for file in shard.files]
+def _stamp(file: str) -> tuple[str, int]:
+    """Give name, size and time of change of a file, and the size alone, bytes."""
+    try:
+        stat = os.stat(file)  # noqa: PTH116, there are tens of thousands
+    except OSError as error:
+        raise AccessError(f"cannot be read: {error.strerror}", where=file) from None
+    return f"{file.rpartition('/')[2]} {stat.st_size} {stat.st_mtime_ns}", stat.st_size

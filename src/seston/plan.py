@@ -190,7 +190,7 @@ class Plan:
 
     def manifest_depends_on(self, campaign: str) -> str:
         """Key of the manifest."""
-        return self.keys(campaign).manifest() if self.ready(campaign) else ""
+        return self.keys(campaign).manifest if self.ready(campaign) else ""
 
     def objects_depend_on(self, campaign: str, block: str) -> str:
         """Key of the objects of a block."""
@@ -241,8 +241,18 @@ class Plan:
 
     def gather_depends_on(self, campaign: str) -> str:
         """Key of the objects of a campaign."""
-        config, loaded = self.config, self.campaigns[campaign]
-        named = loaded.classification
+        if not self.ready(campaign):
+            return self._gather_key(campaign)
+        if campaign not in self._gathered:
+            self._gathered[campaign] = self._gather_key(campaign)
+        return self._gathered[campaign]
+
+    @cached_property
+    def _gathered(self) -> dict[str, str]:
+        return {}
+
+    def _gather_key(self, campaign: str) -> str:
+        config, named = self.config, self.campaigns[campaign].classification
         naming = str((named.target_precision, named.unknown_false_alarm) if named else None)
         return cfg.fingerprint(
             code_of("gather"),

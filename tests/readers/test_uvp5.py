@@ -174,10 +174,10 @@ def test_a_cast_without_vignettes_has_particles_and_no_water_for_objects(project
 
 def test_a_list_of_particles_that_changes_is_read_again(project, tmp_path):
     row = {"path": PROJECT}
-    before = Keys(campaigns.write_campaign(tmp_path, "uvp5", row)).manifest()
+    before = Keys(campaigns.write_campaign(tmp_path, "uvp5", row)).manifest
     with (project / "results" / "sim_01.bru").open("a") as file:
         file.write("3;\t9;\t70;\t60;\t1;\t1\n")
-    assert Keys(campaigns.write_campaign(tmp_path, "uvp5", row)).manifest() != before
+    assert Keys(campaigns.write_campaign(tmp_path, "uvp5", row)).manifest != before
 
 
 def test_the_workflow_bins_particles_only_where_an_instrument_counts_them(found, tmp_path):

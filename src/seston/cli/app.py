@@ -23,9 +23,9 @@ It reads config/config.yaml and config/campaigns.csv, and for each campaign runs
 each of which you can also run by hand:
 
   1. [bold]seston ingest demo[/bold]              list frames, read CTD and navigation
-  2. [bold]seston segment demo tow-0000[/bold]    find and measure the objects of one shard
+  2. [bold]seston segment demo tow-b000[/bold]    find and measure the objects of a block
   3. [bold]seston train[/bold]                    make a classifier from a learning set
-  4. [bold]seston classify demo tow-0000[/bold]   score the objects of one shard
+  4. [bold]seston classify demo tow-b000[/bold]   score the objects of a block
   5. [bold]seston gather demo[/bold]              join all shards: results/demo/objects.zarr
   6. [bold]seston profile demo[/bold]             concentrations: results/demo/profiles.zarr
      [bold]seston particles demo[/bold]           particles by size: results/demo/particles.zarr
@@ -34,6 +34,7 @@ each of which you can also run by hand:
 Before: [bold]seston instruments[/bold] lists what can be read, and
 [bold]seston inspect FOLDER[/bold] says what lies in a folder;
 [bold]seston plan[/bold] says what a campaign will take, sailed or not.
+Meanwhile: [bold]seston status --watch[/bold] says how far it is.
 Then: xarray.open_zarr("results/demo/profiles.zarr"), or notebooks/01-open-a-campaign.ipynb.
 """
 

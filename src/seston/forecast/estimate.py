@@ -31,7 +31,7 @@ _UNKNOWN_MACHINE: Final = Spread(0.5, 1.0, 2.0)
 ASSUMED_GPU: Final = Spread(4_000.0, 20_000.0, 60_000.0)
 #: Time of the processor and memory of `snakemake -n`: so much, and more for each block of an hour,
 #: of 360 files (benchmarks/plan.py).
-_PLAN_S, _PLAN_MB = (4.0, 0.1), (264.0, 0.3)
+_PLAN_S, _PLAN_MB = (4.0, 0.025), (150.0, 0.2)
 _STEPS_PER_BLOCK, _JOBS_BESIDE = 2, 4
 
 #: What can hold a campaign up, and how it is called.

@@ -148,11 +148,12 @@ def _named_as_frames(path: Path) -> bool:
     return able and time_in(path.stem) is not None
 
 
-def _by_time(path: Path) -> tuple[bool, np.datetime64, int, list[tuple[int, str]]]:
+def _by_time(path: Path) -> tuple[bool, int, int, list[tuple[int, str]]]:
     named = time_in(path.stem)
     if named is None:
-        return True, np.datetime64(0, "ns"), 0, natural(path.as_posix())
-    return False, named.time, named.counter or 0, natural(path.as_posix())
+        return True, 0, 0, natural(path.as_posix())
+    # As a number: a year has tens of thousands of files, and times are slow to compare.
+    return False, int(named.time.astype(np.int64)), named.counter or 0, natural(path.as_posix())
 
 
 def _at(file: Listed, time: np.datetime64, problem: str | None = None) -> Listed:
