@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +12,12 @@ import pandas as pd
 import yaml
 
 from seston import config as cfg
+from seston import records
 from seston.budget import Work
 from seston.campaign import Block, Campaign, Shard, frames_file, load_campaigns
-from seston.deployments import check_paths
 from seston.errors import ConfigError
 from seston.keys import Keys, code_of
+from seston.preflight import check_all
 from seston.store import read_key
 
 DEFAULT = Path("config/config.yaml")
@@ -157,15 +157,15 @@ class Plan:
     def whole_work(self, campaign: str) -> Work:
         """Size of a campaign: its frames, and the objects that were found in them."""
         loaded = self.campaigns[campaign]
-        records = [loaded.block_record(block.name, "segment") for block in self._blocks(campaign)]
+        done = [loaded.block_record(block.name, "segment") for block in self._blocks(campaign)]
         return Work(
-            objects=sum(_counted(record, "objects") for record in records),
-            frames=sum(_counted(record, "frames") for record in records),
+            objects=sum(records.counted(record, "objects") for record in done),
+            frames=sum(records.counted(record, "frames") for record in done),
         )
 
     def objects_in(self, campaign: str, block: str) -> float:
         """Objects that were found in a block; 0 where it is not segmented."""
-        return _counted(self.campaigns[campaign].block_record(block, "segment"), "objects")
+        return records.counted(self.campaigns[campaign].block_record(block, "segment"), "objects")
 
     def method_of(self, campaign: str, block: str) -> str:
         """Say how the objects of a block are found: by a threshold, or by a network."""
@@ -212,7 +212,7 @@ class Plan:
         lost = []
         for campaign in self.campaigns.values():
             for record in sorted(campaign.folder.glob("blocks/*/*.json")):
-                if not _holds(campaign, record):
+                if not records.holds(campaign, record):
                     record.unlink(missing_ok=True)
                     lost.append(record.as_posix())
         return lost
@@ -304,30 +304,6 @@ def _pixels_listed(frames: Path) -> float:
     return float((sizes["height"] * sizes["width"]).sum())
 
 
-def _shards_in(record: Path) -> dict[str, dict[str, int]] | None:
-    """Read what the record of a block tells of each of its shards; None where it tells nothing."""
-    try:
-        shards = json.loads(record.read_text("utf-8"))["shards"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return shards if isinstance(shards, dict) else None
-
-
-def _counted(record: Path, what: str) -> float:
-    """Sum what a record counts of its shards; 0 where there is none."""
-    shards = _shards_in(record) or {}
-    return float(sum(about.get(what, 0) for about in shards.values()))
-
-
-def _holds(campaign: Campaign, record: Path) -> bool:
-    """Say whether the stores of all shards that a record names are there."""
-    name = "objects.zarr" if record.stem == "segment" else "scores.zarr"
-    shards = _shards_in(record)
-    if shards is None:
-        return False
-    return all(read_key(campaign.shard_folder(str(shard)) / name) is not None for shard in shards)
-
-
 def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | None = None) -> Plan:
     """Read and check a configuration, as Snakemake was given it.
 
@@ -347,16 +323,7 @@ def open_plan(files: Sequence[Path | str] = (), overrides: Mapping[str, Any] | N
     _refuse_overrides(path, overrides or {})
     campaigns = load_campaigns(path)
     config = cfg.load_config(path)
-    for campaign in campaigns.values():
-        if campaign.name not in config.simulate.campaigns:
-            check_paths(list(campaign.deployments), config.campaigns)
-            _ = (
-                campaign.shards
-            )  # lists the files: Snakemake would tell what is wrong by a traceback
-    _check_model(config, path)
-    _check_networks(config, campaigns, path)
-    _check_taxonomy(config, path)
-    _check_simulations(config, campaigns, path)
+    check_all(config, campaigns, path)
     return Plan(path, config, campaigns)
 
 
@@ -382,58 +349,3 @@ def _refuse_overrides(path: Path, overrides: Mapping[str, Any]) -> None:
             where=path,
             cure="Write it into a configuration of your own, and give that as --configfile.",
         )
-
-
-def _check_model(config: cfg.Config, path: Path) -> None:
-    settings = config.classification
-    if settings is None:
-        return
-    if settings.learning_set is None and not settings.model.exists():
-        raise ConfigError(
-            f"`classification.model` does not exist: {settings.model}",
-            where=path,
-            cure="Give a model's folder, or a `learning_set` from which to train it.",
-        )
-    learning_set = settings.learning_set
-    if learning_set and not learning_set.exists() and not config.simulate.learning_set:
-        raise ConfigError(
-            f"`classification.learning_set` does not exist: {learning_set}", where=path
-        )
-
-
-def _check_networks(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:
-    """Refuse a network, a filter, or what to train it from, that is not there."""
-    keys = {"model": ("network", "semantic"), "filter": ("filter", "filter")}
-    for campaign in campaigns.values():
-        for deployment in campaign.deployments:
-            for key, (what, training) in keys.items():
-                model = getattr(campaign.instrument(deployment).segmentation, key)
-                trained = getattr(config, training)
-                if model and not model.exists() and not (trained and trained.model == model):
-                    raise ConfigError(
-                        f"`instruments.{deployment.instrument}.segmentation.{key}` does not exist: "
-                        f"{model}",
-                        where=path,
-                        cure=f"Give a {what}'s folder, or train it: see `{training}`.",
-                    )
-    for training, keys_of in (("semantic", ("annotations", "initial")),
-                              ("filter", ("objects", "annotations"))):  # fmt: skip
-        for key in keys_of:
-            needed = getattr(getattr(config, training), key, None)
-            if needed and not needed.exists():
-                raise ConfigError(f"`{training}.{key}` does not exist: {needed}", where=path)
-
-
-def _check_taxonomy(config: cfg.Config, path: Path) -> None:
-    if config.taxonomy and not config.taxonomy.exists():
-        raise ConfigError(f"`taxonomy` does not exist: {config.taxonomy}", where=path)
-
-
-def _check_simulations(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:
-    for name in config.simulate.campaigns:
-        if name not in campaigns:
-            raise ConfigError(
-                f"`simulate.campaigns.{name}`: there is no such campaign",
-                where=path,
-                cure=f"Add its deployment to {config.campaigns}.",
-            )

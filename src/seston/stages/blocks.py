@@ -7,7 +7,6 @@ damaged is made again there and then.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,16 +20,17 @@ from seston.campaign import Block, Campaign, Shard
 from seston.cluster import check_time, given_of
 from seston.errors import DamageError
 from seston.keys import Keys
+from seston.records import STORES, write_record
 from seston.stages.classify import classify, scores_key
 from seston.stages.gather import gather
 from seston.stages.segment import segment
-from seston.store import is_whole, length, new_file, open_group
+from seston.store import is_whole, length, open_group
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-OBJECTS, SCORES = "objects.zarr", "scores.zarr"
+OBJECTS, SCORES = STORES["segment"], STORES["classify"]
 
 
 def segment_part(campaign: Campaign, part: Block | Shard, client: Client) -> None:
@@ -165,8 +165,7 @@ def _write_record(
     campaign: Campaign, block: Block, step: str, about: Callable[[Path], dict[str, int]]
 ) -> None:
     shards = {s.name: about(campaign.shard_folder(s.name)) for s in block.shards}
-    with new_file(campaign.block_record(block.name, step)) as draft:
-        draft.write_text(json.dumps({"shards": shards}, indent=1) + "\n", "utf-8")
+    write_record(campaign.block_record(block.name, step), shards)
 
 
 def _about_objects(folder: Path) -> dict[str, int]:

@@ -13,12 +13,12 @@ import pandas as pd
 
 from seston.campaign import Campaign, Shard, frames_file
 from seston.plan import Plan
+from seston.records import STORES
 from seston.status.cost import Cost, cost_of
 from seston.status.jobs import OF_BLOCKS, STEPS, Job, UnderWay, jobs_of
 
 #: The speed is that of the shards that were finished in this time before the last one.
 SECONDS_OF_SPEED = 3600.0
-_STORES = {"segment": "objects.zarr", "classify": "scores.zarr"}
 _TAIL_BYTES = 1 << 14
 
 
@@ -232,7 +232,7 @@ class _Shards:
         self._campaign = campaign
         self._finished = {
             step: {shard.name: _written(campaign, shard, name) for shard in campaign.shards}
-            for step, name in _STORES.items()
+            for step, name in STORES.items()
         }
 
     def done(self, step: str) -> int:
@@ -284,7 +284,7 @@ def _rows(campaign: Campaign, shard: str) -> int:
     from seston.store import length, open_group
 
     try:
-        group = open_group(campaign.shard_folder(shard) / _STORES["segment"])
+        group = open_group(campaign.shard_folder(shard) / STORES["segment"])
         return length(group, "object_id")
     except StoreError:
         return 0
