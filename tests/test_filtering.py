@@ -54,11 +54,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepare(folder: Path, simulated: Path, **segmentation: object) -> Path:
     """Give a configuration whose segmentation has these keys."""
-    path = tiny.prepare(folder, simulated)
-    facts = yaml.safe_load(path.read_text())
-    facts["instruments"] = {"isiis": {"segmentation": segmentation}}
-    path.write_text(yaml.safe_dump(facts))
-    return path
+    return tiny.set_segmentation(tiny.prepare(folder, simulated), **segmentation)
 
 
 def run(path: Path, client: Client) -> Campaign:

@@ -73,12 +73,8 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepare(folder: Path, simulated: Path, **segmentation: object) -> Path:
     """Give a configuration that finds objects by a network in the folder `network`."""
-    path = tiny.prepare(folder, simulated)
-    facts = yaml.safe_load(path.read_text())
     chosen = {"method": "semantic", "model": str(folder / "network"), **segmentation}
-    facts["instruments"] = {"isiis": {"segmentation": chosen}}
-    path.write_text(yaml.safe_dump(facts))
-    return path
+    return tiny.set_segmentation(tiny.prepare(folder, simulated), **chosen)
 
 
 def run(path: Path, client: Client) -> Campaign:

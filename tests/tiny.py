@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+import yaml
 from distributed import Client
 
 from seston.campaign import Campaign, load_campaign
@@ -33,6 +34,14 @@ def prepare(folder: Path, simulated: Path, on_overlap: str = "error") -> Path:
     path = folder / "config.yaml"
     path.write_text(CONFIG.format(folder=folder, on_overlap=on_overlap))
     return path
+
+
+def set_segmentation(config: Path, **keys: object) -> Path:
+    """Give the segmentation of a configuration these keys; give the configuration."""
+    facts = yaml.safe_load(config.read_text())
+    facts["instruments"] = {"isiis": {"segmentation": keys}}
+    config.write_text(yaml.safe_dump(facts))
+    return config
 
 
 def ingest(config: Path) -> Campaign:
