@@ -11,7 +11,7 @@ round is compared with the undisturbed one.
 Printed by kind of fault: how often, the work that was lost, and what it took to recover. Lost are
 shards that were whole when the fault struck and had to be made again all the same, in the seconds
 that they had taken; and the seconds of the shard that was at work. Kinds that rot or remove a
-shard lose it of necessity. Recovery is the time that the step takes when it is run again after the fault.
+shard lose it of necessity. Recovery is the time that the step takes when it is run again.
 
 --slurm sends each block to a Slurm that is brought up here, by `snakemake --profile slurm`, and
 draws from what dies on a cluster; each fault takes minutes. The last line is a JSON object.

@@ -157,7 +157,7 @@ def _dtype(name: str) -> object:
 def write_first(folder: Path) -> None:
     from seston.features import CHEAP
     from seston.learn import load_card
-    from seston.store import new_objects, new_scores
+    from seston.store import content_of, new_objects, new_scores, open_group
 
     rng, own = np.random.default_rng(0), own_columns(0)
     left = rng.integers(0, 2000, SHARD).astype(np.int32)
@@ -173,14 +173,17 @@ def write_first(folder: Path) -> None:
     scores = rng.dirichlet(np.r_[np.full(TAXA - 2, 0.3), 1e-9, 1e-9], SHARD)
     scores[50_000:50_100] = np.eye(TAXA)[TAXA - 2]
     scores[rng.choice(50_000, 100, replace=False)] = np.eye(TAXA)[TAXA - 1]
-    facts = {"model_hash": load_card(folder.parents[3] / "model").hash}
+    facts = {
+        "model_hash": load_card(folder.parents[3] / "model").hash,
+        "objects_content": content_of(open_group(folder / "objects.zarr")),
+    }
     with new_scores(folder / "scores.zarr", list(labels()), facts) as writer:
         writer.append(scores.astype(np.float16))
 
 
 def write_other(folder: Path, first: Path, number: int) -> None:
     """Link all files of the first shard, and write what this one has of its own."""
-    from seston.store import arrays
+    from seston.store import arrays, content_of, open_group
     from seston.store.objects import write_frames
     from seston.variables import OBJECTS
 
@@ -188,8 +191,8 @@ def write_other(folder: Path, first: Path, number: int) -> None:
     frames = frame_columns(number, own["frame"])
     anew = {*own, "frame_id", "frame_path", "frame_first_line", "frame_time", "frame_object_start",
             "frame_object_count"}  # fmt: skip
-    shutil.copytree(first / "scores.zarr", folder / "scores.zarr", copy_function=os.link)
-    store = folder / "objects.zarr"
+    scores, store = folder / "scores.zarr", folder / "objects.zarr"
+    shutil.copytree(first / "scores.zarr", scores, copy_function=_linked)
     left_out = anew | {"zarr.json"}
     shutil.copytree(
         first / "objects.zarr", store, copy_function=os.link,
@@ -205,6 +208,14 @@ def write_other(folder: Path, first: Path, number: int) -> None:
             arrays.write_region(arrays.create(group, OBJECTS[name], values.shape), 0, values)
     write_frames(group, {name: values for name, values in frames.items() if name in anew})
     arrays.finish_store(store)
+    named = zarr.open_group(scores, mode="r+", use_consolidated=False)
+    named.attrs["objects_content"] = content_of(open_group(store))
+    arrays.finish_store(scores)
+
+
+def _linked(source: str, target: str) -> None:
+    """Link what stays as it is, copy what does not."""
+    (shutil.copy if source.endswith("zarr.json") else os.link)(source, target)
 
 
 # ------------------------------------------------------------------------------ the stages

@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from distributed import Client
 
 import tiny
 from seston.campaign import Campaign, Shard, load_campaign
 from seston.cluster import Allocation, allocation, connect
-from seston.errors import DamageError, TimeUpError
+from seston.errors import DamageError, StoreError, TimeUpError
 from seston.plan import open_plan
 from seston.stages import blocks
 from seston.stages.blocks import gather_mended, segment_part
-from seston.store import length, new_scores, open_group
+from seston.stages.pieces import read_piece
+from seston.store import content_of, length, new_scores, open_group
 
 
 @pytest.fixture(scope="module")
@@ -210,13 +212,30 @@ def test_blocks_are_of_as_many_shards_as_the_configuration_says(campaign: Campai
     assert [[s.name for s in b.shards] for b in small.blocks] == [["a-0000"], ["a-0001"]]
 
 
-@pytest.mark.parametrize(("more", "whole"), [(0, True), (1, False)])
-def test_scores_of_objects_that_are_no_more_are_not_taken_for_those_of_the_objects(
-    campaign: Campaign, more: int, whole: bool
+def test_objects_of_the_same_key_that_are_not_the_same_have_another_content(
+    campaign: Campaign,
 ) -> None:
-    """A frame that killed its workers the last time, but not the time before, is in no key."""
-    scores = store(campaign, 0).with_name("scores.zarr")
-    rows = length(open_group(store(campaign, 0)), "object_id") + more
-    with new_scores(scores, ["a", "b"], {}, 0, "key") as writer:
-        writer.append(np.zeros((rows, 2), np.float16), None)
-    assert blocks._has_the_rows(scores) is whole
+    """A frame that ended its workers this time, but not the time before, is in no key."""
+    path = store(campaign, 0)
+    before = content_of(open_group(path))
+    group = zarr.open_group(path, mode="r+", use_consolidated=False)
+    counts = np.asarray(group["frame_object_count"][:])  # type: ignore[index]
+    assert counts.sum() > 1
+    group["frame_object_count"][:] = np.sort(counts)[::-1]  # type: ignore[index]
+    assert content_of(open_group(path)) != before
+
+
+def test_scores_of_other_objects_are_refused_even_if_they_are_as_many(
+    campaign: Campaign, client: Client
+) -> None:
+    folder = store(campaign, 0).parent
+    objects = open_group(folder / "objects.zarr")
+    for content, told in ((content_of(objects), 2), ("of another time", None)):
+        with new_scores(folder / "scores.zarr", ["a", "b"], {"objects_content": content}) as writer:
+            writer.append(np.zeros((length(objects, "object_id"), 2), np.float16))
+        if told:
+            assert len(read_piece(folder, named=True)[0].taxa) == told
+        else:
+            with pytest.raises(StoreError, match="not the scores of the shard's objects") as info:
+                read_piece(folder, named=True)
+            assert info.value.where == str(folder / "scores.zarr")

@@ -19,7 +19,7 @@ from seston.learn.sets.splits import VALIDATION
 from seston.stages.gather import gather
 from seston.stages.naming import Naming, naming_of
 from seston.stages.profile import profile
-from seston.store import new_scores, open_group, read_column
+from seston.store import content_of, new_scores, open_group, read_column
 
 TAXA = ("copepod", "salp", "snow")
 
@@ -55,9 +55,11 @@ def write_model(folder: Path, record: HeldOut) -> Card:
 def write_scores(
     path: Path, scores: np.ndarray, model_hash: str, false_alarm: float | None = None
 ) -> None:
-    with new_scores(
-        path, list(TAXA), {"model_hash": model_hash, "unknown_false_alarm": false_alarm}
-    ) as writer:
+    facts = {"model_hash": model_hash, "unknown_false_alarm": false_alarm}
+    objects = path.with_name("objects.zarr")
+    if objects.exists():
+        facts["objects_content"] = content_of(open_group(objects))
+    with new_scores(path, list(TAXA), facts) as writer:
         writer.append(scores.astype(np.float16))
 
 

@@ -22,7 +22,7 @@ from seston.learn.card import CARD, Card
 from seston.learn.judging.held_out import HELD_OUT, HeldOut
 from seston.stages.gather import gather
 from seston.stages.profile import profile
-from seston.store import new_scores, open_group, read_column
+from seston.store import content_of, length, new_scores, open_group
 from seston.store.arrays import finish_store
 
 TAXA = ("copepod", "detritus", "salp")
@@ -66,8 +66,9 @@ def write_scores(campaign: Campaign, model: Path) -> None:
     rng = np.random.default_rng(7)
     for shard in campaign.shards:
         folder = campaign.shard_folder(shard.name)
-        n = len(read_column(open_group(folder / "objects.zarr"), "object_id"))
-        facts = {"model_hash": load_card(model).hash}
+        objects = open_group(folder / "objects.zarr")
+        n = length(objects, "object_id")
+        facts = {"model_hash": load_card(model).hash, "objects_content": content_of(objects)}
         with new_scores(folder / "scores.zarr", list(TAXA), facts) as writer:
             writer.append(scored(rng.choice(3, n, p=SHARES), rng).astype(np.float16))
 

@@ -67,15 +67,15 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def content(folder: Path) -> dict[str, str]:
-    """Hash of every file that is data.
+    """Hash of every file that is data, or that a dead writer left.
 
-    The time at which the source files were written is in the key of a shard's stores: it differs
+    Other hidden files are keys, of the time at which the source files were written too: it differs
     between two folders, and nowhere else.
     """
     return {
         str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
         for p in sorted(folder.rglob("*"))
-        if p.is_file() and p.name not in {".snakemake_timestamp", ".key"}
+        if p.is_file() and (not p.name.startswith(".") or ".draft-" in p.name)
     }
 
 

@@ -179,7 +179,9 @@ class Keys:
     def _files_of(self, shard: Shard) -> _Files:
         if shard.name not in self._files:
             folder = str(shard.deployment.path)
-            stamps = [_stamp(f"{folder}/{file}") for file in shard.files]
+            # A deployment that is one file (an export, a bundle) is its own shard: ".".
+            names = map(str, shard.files)
+            stamps = [_stamp(folder if n == "." else f"{folder}/{n}") for n in names]
             key = cfg.fingerprint(*(stamp for stamp, _ in stamps))
             self._files[shard.name] = _Files(key, sum(size for _, size in stamps))
         return self._files[shard.name]

@@ -135,19 +135,10 @@ def _segment_once(campaign: Campaign, shard: Shard, client: Client) -> None:
 
 def _classify_once(campaign: Campaign, shard: Shard, client: Client) -> None:
     store = campaign.shard_folder(shard.name) / SCORES
-    if is_whole(store, scores_key(campaign, shard)) and _has_the_rows(store):
+    if is_whole(store, scores_key(campaign, shard)):
         log.info("%s/%s: scores are there", campaign.name, shard.name)
     else:
         classify(campaign, shard, client)
-
-
-def _has_the_rows(scores: Path) -> bool:
-    """Say whether scores are of as many objects as there are.
-
-    A frame that is lost now and was not before, or the other way round, is in no key.
-    """
-    objects = length(open_group(scores.with_name(OBJECTS)), "object_id")
-    return length(open_group(scores), "scores") == objects
 
 
 def _store_of_shard(campaign: Campaign, error: DamageError) -> Path | None:

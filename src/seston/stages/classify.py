@@ -23,6 +23,7 @@ from seston.keys import Keys
 from seston.progress import progress
 from seston.store import (
     check_whole,
+    content_of,
     length,
     new_scores,
     open_group,
@@ -83,7 +84,8 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     folder = campaign.shard_folder(shard.name)
     objects = folder / "objects.zarr"
     check_whole(objects)
-    total = len(read_column(open_group(objects), "object_id"))
+    found = open_group(objects)
+    total = length(found, "object_id")
     engine = client.submit(choose, settings, pure=False).result()
     tasks = ((objects, start, stop) for start, stop in ranges(total, settings.gpus))
     title = f"classify {campaign.name}/{shard.name}"
@@ -92,6 +94,7 @@ def classify(campaign: Campaign, shard: Shard, client: Client) -> None:
     kept = int(card.backbone.get("n_features", 0)) if settings.keep_embedding else 0
     attributes = {
         "model_hash": card.hash,
+        "objects_content": content_of(found),
         "engine": engine.described,
         "unknown_false_alarm": settings.unknown_false_alarm,
     }
@@ -108,9 +111,10 @@ def scores_key(campaign: Campaign, shard: Shard) -> str:
     """Key of a shard's scores: of the objects that are there, and of the model as it is."""
     from seston.learn import load_card
 
-    made_of = read_key(campaign.shard_folder(shard.name) / "objects.zarr") or ""
+    objects = campaign.shard_folder(shard.name) / "objects.zarr"
+    there = f"{read_key(objects)} {content_of(open_group(objects))}"
     model = load_card(campaign.classification.model).hash if campaign.classification else ""
-    return Keys(campaign).scores(made_of, model)
+    return Keys(campaign).scores(there, model)
 
 
 def _hand_on(campaign: Campaign, shard: Shard) -> None:
@@ -124,8 +128,9 @@ def _hand_on(campaign: Campaign, shard: Shard) -> None:
         raise StoreError(
             "were not found by a network", where=objects, cure="Run `seston segment` again."
         )
+    attributes = {"model_hash": model, "objects_content": content_of(group)}
     key = scores_key(campaign, shard)
-    with new_scores(folder / "scores.zarr", taxa, {"model_hash": model}, key=key) as writer:
+    with new_scores(folder / "scores.zarr", taxa, attributes, key=key) as writer:
         for start, stop in ranges(length(group, "scores") if "scores" in group else 0):
             writer.append(read_column(group, "scores", slice(start, stop)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -65,8 +66,8 @@ def _list_deployment(campaign: Campaign, deployment: Deployment, draft: Path) ->
     reader = campaign.reader(deployment)
     frames = reader.frames().reset_index(drop=True)
     shards = campaign.shards_of(deployment)
-    for shard in shards:
-        manifest.write_frames(_frames_of(frames, shard), frames_file(draft, shard.name))
+    for shard, listed in _parted(frames, shards):
+        manifest.write_frames(listed, frames_file(draft, shard.name))
     environment = reader.environment()
     fill_store(manifest.environment_store(draft, deployment.deployment), environment)
     _report(deployment, frames, len(shards), environment)
@@ -100,8 +101,12 @@ def _take_over(campaign: Campaign, deployment: Deployment, draft: Path) -> None:
     shutil.copytree(environment, manifest.environment_store(draft, deployment.deployment))
 
 
-def _frames_of(frames: pd.DataFrame, shard: Shard) -> pd.DataFrame:
-    return frames[frames["path"].isin([file.as_posix() for file in shard.files])]
+def _parted(frames: pd.DataFrame, shards: Sequence[Shard]) -> Iterator[tuple[Shard, pd.DataFrame]]:
+    """Give each shard with the frames of its files, in their order."""
+    shard_of = {file.as_posix(): shard.name for shard in shards for file in shard.files}
+    rows = frames.groupby(frames["path"].map(shard_of), sort=False).indices
+    for shard in shards:
+        yield shard, frames.iloc[rows.get(shard.name, [])]
 
 
 def _report(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from distributed import Client
 from numpy.typing import NDArray
 
@@ -15,7 +16,7 @@ from seston import cluster
 from seston.campaign import Campaign
 from seston.errors import StoreError
 from seston.progress import progress
-from seston.store import check_whole, objects, open_group
+from seston.store import check_whole, content_of, objects, open_group
 from seston.store.gather import Sources
 from seston.variables import OBJECTS
 
@@ -92,17 +93,19 @@ def read_piece(folder: Path, named: bool) -> tuple[Piece, dict[str, NDArray[Any]
         units=tuple(objects.read_labels(group, "feature_units")),
         labels=tuple(map(str, group.attrs.get("source_labels", ()))),  # type: ignore[arg-type]
         dropped={n: int(str(v)) for n, v in group.attrs.items() if n.startswith("dropped_")},
-        **(_scored(scores, rows) if named else {}),
+        **(_scored(scores, group) if named else {}),
     )
     return piece, {name: objects.read_column(group, name) for name in _FRAME_COLUMNS}
 
 
-def _scored(path: Path, rows: int) -> dict[str, Any]:
+def _scored(path: Path, found: zarr.Group) -> dict[str, Any]:
+    """Look at the scores of the objects of a shard."""
     check_whole(path)
     group = open_group(path)
-    if objects.length(group, "scores") != rows:
+    same = group.attrs.get("objects_content") == content_of(found)
+    if not same or objects.length(group, "scores") != objects.length(found, "object_id"):
         raise StoreError(
-            f"has not the {rows} rows of the shard's objects",
+            "has not the scores of the shard's objects as they are now",
             where=path,
             cure="Delete it and run again.",
         )

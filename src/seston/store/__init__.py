@@ -4,6 +4,7 @@ from seston.atomic import new_file, new_folder
 from seston.store.damage import check_whole, damage_explained, is_whole, read_key
 from seston.store.index import select
 from seston.store.objects import (
+    content_of,
     length,
     load_dataset,
     new_objects,
@@ -18,6 +19,7 @@ from seston.store.profiles import fill_store, write_dataset
 
 __all__ = [
     "check_whole",
+    "content_of",
     "damage_explained",
     "fill_store",
     "is_whole",

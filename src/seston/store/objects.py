@@ -12,6 +12,7 @@ Layout of an objects store (Zarr v3)::
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -263,6 +264,18 @@ def length(group: zarr.Group, name: str) -> int:
 def width(group: zarr.Group, name: str) -> int:
     """Give the number of columns of an array; 0 where there is none of this name."""
     return int(_array(group, name).shape[1]) if name in group else 0
+
+
+def content_of(group: zarr.Group) -> str:
+    """Give a short hash of which objects of a shard there are: how many of each frame.
+
+    Objects of one key are the same, but for frames that could be read at one time and not at
+    another: a disk that did not answer, a frame that ended its workers.
+    """
+    digest = hashlib.sha256()
+    for name in ("frame_usable", "frame_object_count"):
+        digest.update(read_column(group, name).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def read_labels(group: zarr.Group, name: str) -> list[str]:
