@@ -45,8 +45,6 @@ from seston.readers.registry import register
 _SUFFIXES = (".adc", ".roi", ".hdr")
 #: Files that are looked at, at most, to recognise a folder.
 _LOOKED_AT = 10_000
-#: Lines of the tape of a deployment: more do not fit the names of objects (see `object_ids`).
-_TAPE = 1 << 36
 _ML_PER_M3 = 1e6
 _L_PER_M3 = 1e3
 
@@ -94,12 +92,6 @@ class Ifcb(VignetteReader):
         frames["line_interval"] = 0.0
         frames["scan"] = np.arange(len(frames))
         frames["first_line"] = frames["height"].cumsum() - frames["height"]
-        if len(frames) and frames["first_line"].iloc[-1] >= _TAPE:
-            raise InputError(
-                f"holds {len(frames):,} triggers, more than one deployment can have",
-                where=self.deployment.path,
-                cure="Make a row of campaigns.csv for each year or month.",
-            )
         frames["pixel_width"], frames["pixel_height"] = pixel
         return self._with_volume(frames)
 

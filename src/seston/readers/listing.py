@@ -24,6 +24,9 @@ Float = NDArray[np.float64]
 #: Mean speed through the water from one time to another, m/s; NaN where it is not known.
 SpeedBetween = Callable[[Times, Times], Float]
 
+#: An object is named by 12 bits of its deployment, 36 of its first line and 16 of its column: so
+#: many deployments of a campaign, lines of a tape, and pixels of a line.
+DEPLOYMENTS, LINES, COLUMNS = 1 << 12, 1 << 36, 1 << 16
 #: The length of a pixel follows the speed in steps of this many seconds of a scan.
 SPEED_STEP_S = 2.0
 #: A line-scan camera slower than this draws the same water again and again.

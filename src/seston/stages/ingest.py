@@ -16,6 +16,7 @@ from seston.config import Deployment
 from seston.deployments import check_paths
 from seston.errors import InputError
 from seston.keys import Keys
+from seston.readers.listing import COLUMNS, DEPLOYMENTS, LINES
 from seston.stages import manifest
 from seston.store import check_whole, fill_store, new_folder
 
@@ -65,6 +66,7 @@ def _ingest_deployment(campaign: Campaign, deployment: Deployment, key: str, dra
 def _list_deployment(campaign: Campaign, deployment: Deployment, draft: Path) -> int:
     reader = campaign.reader(deployment)
     frames = reader.frames().reset_index(drop=True)
+    _check_names(campaign, deployment, frames)
     shards = campaign.shards_of(deployment)
     for shard, listed in _parted(frames, shards):
         manifest.write_frames(listed, frames_file(draft, shard.name))
@@ -72,6 +74,28 @@ def _list_deployment(campaign: Campaign, deployment: Deployment, draft: Path) ->
     fill_store(manifest.environment_store(draft, deployment.deployment), environment)
     _report(deployment, frames, len(shards), environment)
     return int(frames["usable"].sum())
+
+
+def _check_names(campaign: Campaign, deployment: Deployment, frames: pd.DataFrame) -> None:
+    """Refuse what would give two objects one name.
+
+    Raises
+    ------
+    InputError
+        There are too many deployments, or this one has too many lines, or too long ones.
+    """
+    index = campaign.deployment_index(deployment.deployment)
+    lines, width = int(frames["height"].sum()), int(frames["width"].max() if len(frames) else 0)
+    limits = (
+        (index, DEPLOYMENTS, f"is deployment {index + 1:,} of a campaign", "Make campaigns of it."),
+        (lines, LINES, f"has {lines:,} lines", "Make a row of campaigns.csv for each part of it."),
+        (width, COLUMNS + 1, f"has lines of {width:,} pixels", "Cut the pictures."),
+    )
+    for there, most, what, cure in limits:
+        if there >= most:
+            raise InputError(
+                f"{what}, more than an object's name has room for", where=deployment.path, cure=cure
+            )
 
 
 def _note(folder: Path, deployment: Deployment) -> Path:
