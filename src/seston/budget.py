@@ -23,7 +23,7 @@ ROWS_PER_S = 1.0e5
 #: MB of a worker that segments or gathers, of one that classifies, and of the command beside them.
 WORKER_MB, NETWORK_MB, COMMAND_MB = 1500, 2500, 1500
 #: MB that the command needs for a million frames, where it lists all of a campaign.
-MB_PER_MILLION_FRAMES = 2500
+MB_PER_MILLION_FRAMES = 5000
 
 
 @dataclass(frozen=True, slots=True)

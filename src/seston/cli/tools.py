@@ -105,7 +105,7 @@ def export_onnx(
     out: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
 ) -> None:
     """Write a classifier as one ONNX file: squares and sizes in, scores out."""
-    from seston.learn.networks.onnx import export_onnx as run
+    from seston.learn.export import export_onnx as run
 
     card = run(model, out)
     print(f"{out}: {len(card.taxa)} taxa, model {card.hash[:12]}")

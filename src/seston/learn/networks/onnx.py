@@ -1,26 +1,14 @@
-"""A model as one ONNX file: grey squares and sizes in, scores out, for any program that reads it.
-
-The file holds the scaling of grey levels, the network, the head and the calibration. What comes
-before stays with the caller, and the metadata say it: how a vignette becomes a square, and the
-natural logarithms of height, width and diameter that are the second input.
-"""
+"""A network as ONNX, a form that other programs compute."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from seston.atomic import new_file
-from seston.errors import ConfigError, ModelError
-from seston.learn.card import Card
-from seston.learn.model import Model, load_model
 from seston.learn.networks.backbones import Backbone
-from seston.learn.networks.extractor import Extractor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,49 +17,24 @@ OPSET: Final = 17
 """Read by ONNX Runtime since 1.12 (2022)."""
 
 
-def export_onnx(model: Path, out: Path) -> Card:
-    """Write a model as an ONNX file.
-
-    Inputs: ``grey`` (n, side, side), uint8, the squares of `seston.learn.preprocess.squares`;
-    ``sizes`` (n, 3), float32, of its `size_inputs`. Output: ``scores`` (n, n_taxa), float32. The
-    number of vignettes n is free. Metadata: ``taxa`` (JSON), ``hash``, ``preprocessing`` (JSON).
-
-    Parameters
-    ----------
-    model : Path
-        Folder of a model.
-    out : Path
-        The file; it appears whole or not at all.
-
-    Raises
-    ------
-    ModelError
-        The model is damaged, or its head is none of linear layers: trees cannot be exported.
-    ConfigError
-        The package onnx is not installed.
-    """
-    _check_installed()
-    import onnx
-
-    loaded = load_model(model, device="cpu")
-    whole = _whole(loaded)
-    side = _network(loaded).place.side
-    content = _converted(whole, {"grey": _squares(side), "sizes": _sizes()}, "scores")
-    graph = onnx.load_from_string(content)
-    onnx.helper.set_model_props(graph, _metadata(loaded.card))
-    with new_file(out) as draft:
-        draft.write_bytes(graph.SerializeToString())
-    return loaded.card
-
-
 def backbone_as_onnx(backbone: Backbone, side: int) -> bytes:
     """Give the network alone as ONNX: squares (n, side, side), uint8, to features."""
     from seston.learn.networks.exported import Looker
 
-    return _converted(Looker(backbone), {"grey": _squares(side)}, "features")
+    return converted(Looker(backbone), {"grey": squares(side)}, "features")
 
 
-def _converted(module: nn.Module, inputs: Mapping[str, Tensor], output: str) -> bytes:
+def converted(module: nn.Module, inputs: Mapping[str, Tensor], output: str) -> bytes:
+    """Give a module as ONNX.
+
+    Parameters
+    ----------
+    module : nn.Module
+    inputs : mapping of Tensor (2, ...)
+        Examples by name; their first dimension will be free.
+    output : str
+        Name of what it gives.
+    """
     import torch
 
     with TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
@@ -90,54 +53,8 @@ def _converted(module: nn.Module, inputs: Mapping[str, Tensor], output: str) -> 
         return path.read_bytes()
 
 
-def _check_installed() -> None:
-    if find_spec("onnx") is None:
-        raise ConfigError(
-            "the package onnx is not installed", cure="pip install seston[onnx], and run again."
-        )
-
-
-def _squares(side: int) -> Tensor:
+def squares(side: int) -> Tensor:
+    """Give an example of squares, (2, side, side), uint8."""
     import torch
 
     return torch.zeros((2, side, side), dtype=torch.uint8)
-
-
-def _sizes() -> Tensor:
-    import torch
-
-    return torch.zeros((2, 3))
-
-
-def _whole(model: Model) -> nn.Module:
-    from seston.learn.networks.exported import Looker, WholeModel
-
-    arrays = model.head.arrays
-    needed = {"mean", "scale", "weight", "bias"}
-    if not needed <= set(arrays) <= needed | {"hidden_weight", "hidden_bias"}:
-        raise ModelError(
-            f"a head of kind {model.head.kind!r} cannot be exported to ONNX: linear and dense "
-            "heads can",
-            where="head",
-            cure="Train the model again with one of these, or use seston itself.",
-        )
-    calibration: dict[str, Any] = model.card.calibration
-    return WholeModel(Looker(_network(model).backbone), arrays, calibration)
-
-
-def _network(model: Model) -> Extractor:
-    if model.extractor.network is None or model.extractor.measurer.names:
-        raise ModelError(
-            "a model that is told measured features cannot be exported to ONNX",
-            where="inputs",
-            cure="Train it with `inputs: deep`, or use seston itself.",
-        )
-    return model.extractor.network
-
-
-def _metadata(card: Card) -> dict[str, str]:
-    return {
-        "taxa": json.dumps(list(card.taxa), ensure_ascii=False),
-        "hash": card.hash,
-        "preprocessing": json.dumps(card.preprocessing, ensure_ascii=False),
-    }

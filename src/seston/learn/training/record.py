@@ -22,7 +22,7 @@ from seston.learn.judging.calibration import prior
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.splits import TEST, TRAIN, VALIDATION
 from seston.learn.training.loop import Epoch
-from seston.learn.training.train import SIZE_IMPORTANCE, Trained
+from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
 from seston.taxonomy import Taxon
 
 LIBRARIES = ("seston", "torch", "timm", "scikit-learn", "numpy")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from seston.learn import preprocess
 from seston.learn._torch import device as best_device
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
-from seston.learn.judging.calibration import Calibration, calibrate
+from seston.learn.judging.calibration import calibrate
 from seston.learn.judging.familiar import Familiar
 from seston.learn.judging.held_out import HELD_OUT, HeldOut
 from seston.learn.judging.unknown import FALSE_ALARM, half
@@ -33,6 +33,7 @@ from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.sources import read_learning_set
 from seston.learn.sets.splits import TRAIN, VALIDATION, split, split_table
 from seston.learn.training.checkpoint import checkpoint_of
+from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
 from seston.progress import progress
 
 if TYPE_CHECKING:
@@ -42,49 +43,9 @@ if TYPE_CHECKING:
 
 Float32Array = NDArray[np.float32]
 
-SIZE_IMPORTANCE = 10.0
-"""Three size inputs stand beside a thousand of the network: without this they hardly count."""
-
 LEAST_SPREAD = 0.25
 CHUNK = 256
 CURVES, SPLIT = "training.csv", "split.csv"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """What a training came to.
-
-    Parameters
-    ----------
-    backbone : Backbone, optional
-        None where only measured features are looked at.
-    weights_sha256 : str
-        Hash of the weights that the backbone began with.
-    measured : tuple of str
-        Measured features that the head is told.
-    head : Head
-    parts : array (n,), uint8
-        Part of each vignette of the learning set: see `seston.learn.sets.splits`.
-    held_out : HeldOut
-        With calibrated scores.
-    calibration : Calibration
-    familiar : Familiar
-    far : array (n_held_out,), bool
-        Which vignettes held out lie far from all that was learned.
-    history : tuple of Epoch
-        Empty where nothing was fine-tuned.
-    """
-
-    backbone: backbones.Backbone | None
-    weights_sha256: str
-    measured: tuple[str, ...]
-    head: Head
-    parts: NDArray[np.uint8]
-    held_out: HeldOut
-    calibration: Calibration
-    familiar: Familiar
-    far: NDArray[np.bool_]
-    history: tuple[Epoch, ...] = ()
 
 
 def train(

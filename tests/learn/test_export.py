@@ -12,8 +12,7 @@ import pytest
 from drawings import TAXA, draw
 
 from seston.errors import ConfigError, ModelError
-from seston.learn import load_model, preprocess
-from seston.learn.networks import onnx
+from seston.learn import export, load_model, preprocess
 
 pytest.importorskip("torch")
 
@@ -22,7 +21,7 @@ pytest.importorskip("torch")
 def exported(trained, tmp_path_factory) -> Path:
     pytest.importorskip("onnx", reason="onnx is not installed: nothing can be exported")
     out = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    onnx.export_onnx(trained.model, out)
+    export.export_onnx(trained.model, out)
     return out
 
 
@@ -77,14 +76,14 @@ def test_hidden_layer_and_calibration_are_in_the_file() -> None:
 def test_trees_are_refused_and_nothing_is_written(trained, tmp_path: Path, monkeypatch) -> None:
     forest = SimpleNamespace(kind="forest", arrays={"thresholds": np.zeros(3)})
     model = load_model(trained.model, device="cpu")
-    monkeypatch.setattr(onnx, "load_model", lambda *_, **__: replace(model, head=forest))
+    monkeypatch.setattr(export, "load_model", lambda *_, **__: replace(model, head=forest))
     with pytest.raises(ModelError, match="'forest' cannot be exported"):
-        onnx.export_onnx(trained.model, tmp_path / "model.onnx")
+        export.export_onnx(trained.model, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 
 def test_without_the_package_the_cure_is_told(trained, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(onnx, "find_spec", lambda _: None)
+    monkeypatch.setattr(export, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="onnx is not installed") as error:
-        onnx.export_onnx(trained.model, tmp_path / "model.onnx")
+        export.export_onnx(trained.model, tmp_path / "model.onnx")
     assert "pip install" in str(error.value)
