@@ -151,6 +151,23 @@ def objects_of(campaign: Campaign, number: int) -> int:
     return sum(about["objects"] for about in json.loads(record.read_text())["shards"].values())
 
 
+def test_shards_that_the_campaign_no_longer_has_are_told(config: Path, tmp_path: Path) -> None:
+    shards = load_campaign(config, "tow").shard_folder("")
+    (before,) = status_of(open_plan([config]), tmp_path)
+    assert before.left_over == ()
+    assert "left over" not in as_text([before])
+    old, draft = shards / "b-0000", shards / ".draft-of-somebody"
+    for folder in (old, draft):
+        folder.mkdir()
+        (folder / "bytes").write_bytes(bytes(2_000_000))
+    (found,) = status_of(open_plan([config]), tmp_path)
+    assert found.left_over == (old.as_posix(),)
+    assert found.left_over_bytes == 2_000_000
+    assert "left over: 1 folders of shards that the campaign no longer has, 2 MB" in as_text(
+        [found]
+    )
+
+
 def test_json_has_null_where_nothing_is_known(config: Path, tmp_path: Path) -> None:
     (told,) = json.loads(as_json(status_of(open_plan([config]), tmp_path)))
     segment = next(s for s in told["steps"] if s["step"] == "segment")

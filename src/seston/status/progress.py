@@ -95,6 +95,11 @@ class CampaignStatus:
         Since the last line of a log, or result, was written; NaN where there is none.
     objects : int
         In the blocks that are segmented.
+    left_over : tuple of str
+        Folders of shards that the campaign no longer has: it was cut into others, or a deployment
+        was taken off the list. Nothing reads them, and nothing removes them.
+    left_over_bytes : int
+        What these take.
     """
 
     name: str
@@ -103,6 +108,8 @@ class CampaignStatus:
     free_bytes: int
     idle_s: float
     objects: int
+    left_over: tuple[str, ...] = ()
+    left_over_bytes: int = 0
 
     @property
     def cost(self) -> Cost:
@@ -144,6 +151,7 @@ def _campaign(
         if (jobs := list(jobs_of(plan, campaign, step, logs)))
     )
     found = [step.objects for step in steps if step.step == "segment"]
+    left_over = _left_over(campaign)
     return CampaignStatus(
         name=campaign.name,
         steps=steps,
@@ -151,6 +159,8 @@ def _campaign(
         free_bytes=_free(campaign.folder),
         idle_s=_idle([logs / campaign.name, campaign.folder / "blocks"]),
         objects=sum(found),
+        left_over=tuple(path.as_posix() for path in left_over),
+        left_over_bytes=sum(map(_bytes_in, left_over)),
     )
 
 
@@ -305,6 +315,13 @@ def _bytes_in(folder: Path) -> int:
         except OSError:  # swept while we look
             continue
     return total
+
+
+def _left_over(campaign: Campaign) -> list[Path]:
+    """List the folders of shards that are none of the campaign's."""
+    known = {shard.name for shard in campaign.shards}
+    there = campaign.shard_folder("").glob("[!.]*")
+    return sorted(path for path in there if path.is_dir() and path.name not in known)
 
 
 def _free(folder: Path) -> int:

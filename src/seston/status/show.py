@@ -35,6 +35,11 @@ def _campaign(one: CampaignStatus) -> str:
         *(_step(step) for step in one.steps),
         f"  cost: {_cost(one.cost, one.objects)}",
     ]
+    if one.left_over:
+        lines.append(
+            f"  left over: {len(one.left_over)} folders of shards that the campaign no longer has, "
+            f"{_bytes(one.left_over_bytes)}; --json names them"
+        )
     for step in one.steps:
         for failure in step.failures:
             part = f" {failure.part}" if failure.part else ""
