@@ -148,6 +148,16 @@ def test_gpus_are_those_that_are_shown_and_there(monkeypatch, told, there, wante
     assert allocation(gpus=wanted).gpus == found
 
 
+@pytest.mark.parametrize(("told", "cores"), [("2", 2), ("64", 4), ("", 4), ("4(x2)", 4), ("0", 4)])
+def test_a_node_that_does_not_bind_its_jobs_is_shared_as_slurm_says(
+    monkeypatch, told: str, cores: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
+    monkeypatch.setattr("seston.cluster.limits.cpu_limit", lambda: None)
+    monkeypatch.setenv("SLURM_CPUS_ON_NODE", told)
+    assert allocation().cores == cores
+
+
 def test_a_missing_gpu_is_told_and_the_cores_do_the_work(monkeypatch, caplog) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with connect(2, gpus=1) as client:

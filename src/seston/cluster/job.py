@@ -101,7 +101,8 @@ def allocation(
     Parameters
     ----------
     cores : int, optional
-        Else those that this process may use: its affinity, and the quota of its control group.
+        Else those that this process may use: its affinity, the quota of its control group, and
+        what Slurm says of this node, for not every site binds jobs to what they were given.
     memory_mb : int, optional
         MB of the whole job; else the limit of the control group, if there is one. Variables of
         Slurm are not asked: inside a job step they are absent, or speak of another step.
@@ -127,7 +128,9 @@ def available_cores() -> int:
     """Cores that this process may use."""
     has_affinity = hasattr(os, "sched_getaffinity")  # Linux
     seen = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return min(seen, limits.cpu_limit() or seen)
+    told = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    given = int(told) if told.isdigit() else 0
+    return min(seen, limits.cpu_limit() or seen, given or seen)
 
 
 def check_time(given: Allocation, needed_s: float = 0.0) -> None:
