@@ -33,11 +33,11 @@ _ROWS_AT_ONCE = 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """Sums over the objects that the model named, by slot of `Bins` and taxon of the model.
+    """Sums over the objects that the model named, by slot of `Bins` and what they were named.
 
     Parameters
     ----------
-    first, second, of_frames : array (slot, taxon), float64
+    first, second, of_frames : array (slot, outcome), float64
         Of the objects' subsample factors, of their squares, and of the squares of their sums over
         each frame.
     """
@@ -64,6 +64,9 @@ class Source:
     naming : Naming
         Which objects are unknown to the model. Its thresholds take a name from an object, but not
         the object from the water: they have no part here.
+    unknown : array (taxa + 1,), optional
+        Scores that stand for those of an unknown object; the last is that of what the model never
+        learned. None where no object is called unknown.
     """
 
     objects: Path
@@ -71,15 +74,21 @@ class Source:
     bins: Bins
     taxa: int
     naming: Naming
+    unknown: Float | None = None
+
+    @property
+    def outcomes(self) -> int:
+        """What the model can say of an object: a taxon, or that it is unknown."""
+        return self.taxa + (self.unknown is not None)
 
     def tasks(self) -> Iterator[tuple[int, Part]]:
         """Give all ranges of objects in their order, and the number of objects in each."""
         for start, stop, water in Tasks(open_group(self.objects), self.pieces, self.bins.slot):
-            shape = slots(self.bins), self.bins.shape[1] + 1
-            yield (
-                stop - start,
-                Part(self.objects, start, stop, water, *shape, self.taxa, self.naming),
-            )
+            part = Part(
+                self.objects, start, stop, water, slots(self.bins), self.bins.shape[1] + 1,
+                self.taxa, self.naming, self.unknown,
+            )  # fmt: skip
+            yield stop - start, part
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +104,7 @@ class Part:
         Of the campaign.
     depths : int
         Slots of a profile.
-    taxa, naming
+    taxa, naming, unknown
         See `Source`.
     """
 
@@ -107,9 +116,15 @@ class Part:
     depths: int
     taxa: int
     naming: Naming
+    unknown: Float | None = None
+
+    @property
+    def outcomes(self) -> int:
+        """See `Source`."""
+        return self.taxa + (self.unknown is not None)
 
     def rows(self) -> tuple[Int, Int, Int, Int, Float]:
-        """Give row, slot, frame, named taxon and factor of what the model named in a range."""
+        """Give row, slot, frame, outcome and factor of what the model looked at in a range."""
         (row, slot, frame, factor), taxon, _ = self._all()
         own = taxon >= 0
         row, slot, frame, taxon = (column[own] for column in (row, slot, frame, taxon))
@@ -134,23 +149,36 @@ class Part:
         return (np.arange(self.start, self.stop), slot, frame, factor), taxon, other
 
     def _by_model(self, group: zarr.Group, rows: slice, predicted: Int) -> Int:
-        """Taxon that the model gives each object; -1 where it gives none."""
+        """Outcome of naming each object; -1 where the model did not look at it.
+
+        Unknown is the last. A name that a source gave to an object without scores stands.
+        """
         if "source_label" not in group and not self.naming.told:
             return predicted
         scores = read_column(group, "scores", rows)[:, : self.taxa]
         scored = scores.max(axis=1, initial=0) > 0
         taxon = np.full(len(scores), -1, np.int64)
         taxon[scored] = self.naming.named(scores[scored])[0]
+        if self.unknown is not None:
+            seen = read_column(group, "vignette_start", rows) >= 0
+            taxon[seen & (taxon < 0) & (predicted < 0)] = self.taxa
         return taxon
 
-    def scores(self, row: Int) -> Iterator[tuple[slice, Float]]:
-        """Give the scores of rows in their order, in parts."""
+    def scores(self, row: Int, taxon: Int) -> Iterator[tuple[slice, Float]]:
+        """Give the scores (n, outcome) of rows in their order, in parts."""
         group = open_group(self.objects)
         for start in range(0, len(row), _ROWS_AT_ONCE):
             part = slice(start, min(start + _ROWS_AT_ONCE, len(row)))
             span = slice(int(row[part][0]), int(row[part][-1]) + 1)
             table = read_column(group, "scores", span)[row[part] - span.start, : self.taxa]
-            yield part, table.astype(np.float64)
+            yield part, self._with_unknown(table.astype(np.float64), taxon[part])
+
+    def _with_unknown(self, scores: Float, taxon: Int) -> Float:
+        if self.unknown is None:
+            return scores
+        wide = np.pad(scores, ((0, 0), (0, 1)))
+        wide[taxon == self.taxa] = self.unknown
+        return wide
 
 
 def stream(
@@ -176,7 +204,7 @@ def sum_named(
     client: Client, title: str, objects: Source, function: Callable[..., Named], *settings: object
 ) -> Named:
     """Sum what a function gives for all ranges of objects."""
-    none = np.zeros((slots(objects.bins), objects.taxa))
+    none = np.zeros((slots(objects.bins), objects.outcomes))
     parts = stream(client, title, objects, function, *settings)
     return sum(parts, Named(none, none, none))
 
@@ -195,14 +223,14 @@ def named_range(objects: Part) -> Named:
 def trusted_range(objects: Part, least: Float) -> Named:
     """Sum what the model named in a range with a score at or above the threshold of its taxon."""
     row, slot, frame, taxon, factor = objects.rows()
-    best = [scores.max(axis=1) for _, scores in objects.scores(row)]
+    best = [scores.max(axis=1) for _, scores in objects.scores(row, taxon)]
     kept = np.concatenate([np.empty(0), *best]) >= least[taxon]
     return _sums(objects, slot[kept], frame[kept], taxon[kept], factor[kept])
 
 
 def _sums(objects: Part, slot: Int, frame: Int, taxon: Int, factor: Float) -> Named:
-    shape = (objects.slots, objects.taxa)
-    flat = slot * objects.taxa + taxon
+    shape = (objects.slots, objects.outcomes)
+    flat = slot * objects.outcomes + taxon
     step = int(frame.max(initial=0)) + 1
     keys, place = np.unique(flat * step + frame, return_inverse=True)
     of_frames = np.bincount(place, factor, len(keys)) ** 2
@@ -217,21 +245,21 @@ def _sums(objects: Part, slot: Int, frame: Int, taxon: Int, factor: Float) -> Na
 
 def looked_range(objects: Part, step: Int) -> dict[int, Looked]:
     """Take slot, factor and scores of every so-manieth object of each profile in a range."""
-    row, slot, _, _, factor = objects.rows()
+    row, slot, _, taxon, factor = objects.rows()
     profile = slot // objects.depths
     chosen = row % step[profile] == 0
-    row, slot, factor, profile = (column[chosen] for column in (row, slot, factor, profile))
-    parts = [part.astype(np.float16) for _, part in objects.scores(row)]
-    scores = np.concatenate([np.empty((0, objects.taxa), np.float16), *parts])
+    row, slot, taxon, factor, profile = (c[chosen] for c in (row, slot, taxon, factor, profile))
+    parts = [part.astype(np.float16) for _, part in objects.scores(row, taxon)]
+    scores = np.concatenate([np.empty((0, objects.outcomes), np.float16), *parts])
     rows = {int(p): profile == p for p in np.unique(profile)}
     return {p: (slot[own], factor[own], scores[own]) for p, own in rows.items()}
 
 
 def turned_range(objects: Part, prior: Float, shares: Float) -> Float:
     """Sum the scores of a range by slot, turned to the shares of each object's slot."""
-    row, slot, _, _, factor = objects.rows()
+    row, slot, _, taxon, factor = objects.rows()
     out = np.zeros_like(shares)
-    for part, scores in objects.scores(row):
+    for part, scores in objects.scores(row, taxon):
         there = turned(scores, prior, shares[slot[part]])
         np.add.at(out, slot[part], there * factor[part, None])
     return out

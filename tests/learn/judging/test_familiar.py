@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from drawings import TAXA, draw
 
-from seston.learn import load_model
-from seston.learn.judging.familiar import Familiar
+from seston.learn import load_held_out, load_model, read_learning_set
+from seston.learn.judging.familiar import Familiar, limit, usual_distances
+from seston.learn.sets.splits import TRAIN, split
 
 
 def blobs(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,3 +78,17 @@ def test_a_wary_model_gives_no_scores_for_what_it_never_saw(trained: Path) -> No
     np.testing.assert_allclose(plain.sum(axis=1), 1, atol=1e-5)
     assert without[30:].all()
     assert without[:30].mean() < 0.4  # six vignettes chose the limit
+
+
+def test_the_record_tells_which_objects_held_out_a_wary_model_would_not_know(trained: Path) -> None:
+    pytest.importorskip("torch")
+    model = load_model(trained.model, device="cpu")
+    record = load_held_out(trained.model, model.card)
+    pictures = read_learning_set(trained.learning_set)
+    rows = np.flatnonzero(split(pictures, int(model.card.training["seed"])) != TRAIN)
+    np.testing.assert_array_equal(pictures.labels[rows], record.labels)
+    careful = model.wary(0.4).predict([pictures.vignettes[i] for i in rows.tolist()])
+    far = record.distance > limit(usual_distances(record.validation.distance), 0.4)
+    assert 0 < far.mean() < 1
+    np.testing.assert_array_equal(careful.sum(axis=1) == 0, far)
+    assert model.card.metrics["unknown"]["distance"] is True

@@ -42,10 +42,14 @@ def test_the_card_tells_the_limit_and_the_false_alarms_of_the_test_part() -> Non
     alarms = unknown.unknown(scores[500:], found["limit"])
     assert found["false_alarm_tested"] == alarms.mean()
     assert found["limit"] == unknown.limit(scores[:500], 0.025)
-    far = np.arange(1000) % 100 == 0
-    both = unknown.facts(HeldOut(scores, np.zeros(1000, int), np.arange(1000), parts), far)
-    assert both["false_alarm_tested"] == (alarms | far[500:]).mean()
-    json.dumps(found, allow_nan=False)
+    assert found["distance"] is False
+    distance = rng.permutation(1000).astype(np.float32)
+    record = HeldOut(scores, np.zeros(1000, int), np.arange(1000), parts, distance)
+    farthest = np.sort(distance[:500])[487]  # 12 of 500 lie farther: 2.5 %, rounded down
+    both = unknown.facts(record)
+    assert both["distance"] is True
+    assert both["false_alarm_tested"] == (alarms | (distance[500:] > farthest)).mean()
+    json.dumps(both, allow_nan=False)
 
 
 def blobs(n_taxa: int = 10, each: int = 60, apart: float = 6.0):

@@ -65,7 +65,6 @@ def appraise(
     *,
     plankton: ArrayLike | None = None,
     groups: Sequence[str] | None = None,
-    far: ArrayLike | None = None,
     target_precision: float = TARGET_PRECISION,
     seed: int = 0,
     replicates: int = REPLICATES,
@@ -82,8 +81,6 @@ def appraise(
         Whether a taxon is living plankton; without it nothing is said of the plankton.
     groups : sequence of str, optional
         Coarse group of each taxon; without it nothing is said of groups.
-    far : array (n,), bool, optional
-        Rows that lie too far from all that the model learned, see `seston.learn.judging.unknown`.
     target_precision : float
         For the thresholds, which are chosen on the validation part.
     seed : int
@@ -124,7 +121,7 @@ def appraise(
         "between_samples": _between_samples(tested, len(taxa)),
         "prior_shift": prior_shift(confusion, taxa, kinds),
         "thresholds": _thresholds(held_out, tested, taxa, target_precision),
-        "unknown": unknown.facts(held_out, far),
+        "unknown": unknown.facts(held_out),
         "plankton": None if kinds.plankton is None else kinds.plankton.tolist(),
         "groups": None if kinds.groups is None else list(kinds.groups),
     }

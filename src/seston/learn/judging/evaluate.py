@@ -215,8 +215,9 @@ def _groups(pictures: LearningSet) -> NDArray[np.int64]:
 
 def _joined(validation: HeldOut, tested: HeldOut) -> HeldOut:
     """Give one record: thresholds are chosen on the first, and measured on the second."""
-    pairs = ((getattr(validation, f), getattr(tested, f)) for f in HeldOut.__slots__)
-    return HeldOut(*(np.concatenate(pair) for pair in pairs))
+    first, second = validation.arrays, tested.arrays
+    shared = [name for name in first if name in second]
+    return HeldOut(**{name: np.concatenate((first[name], second[name])) for name in shared})
 
 
 def _appraised(card: Card, record: HeldOut, seed: int) -> dict[str, Any]:

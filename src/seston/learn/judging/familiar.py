@@ -61,10 +61,7 @@ class Familiar:
             prototypes=_unit(means).astype(np.float32),
             usual=np.full(STEPS, np.inf, np.float32),
         )
-        if not len(others):
-            return found
-        usual = np.quantile(found.distance(others), np.linspace(0, 1, STEPS), method="higher")
-        return replace(found, usual=usual.astype(np.float32))
+        return replace(found, usual=usual_distances(found.distance(others)))
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Any]) -> Self:
@@ -88,8 +85,21 @@ class Familiar:
 
     def limit(self, false_alarm: float) -> float:
         """Give the distance that this share of known objects exceeds."""
-        step = int(np.ceil((1 - false_alarm) * (STEPS - 1) - 1e-9))
-        return float(self.usual[step])
+        return limit(self.usual, false_alarm)
+
+
+def usual_distances(distance: Float32Array) -> Float32Array:
+    """Give the quantiles (STEPS,) of the distances of known objects; infinite where are none."""
+    if not len(distance):
+        return np.full(STEPS, np.inf, np.float32)
+    usual = np.quantile(distance, np.linspace(0, 1, STEPS), method="higher")
+    return np.asarray(usual, np.float32)
+
+
+def limit(usual: Float32Array, false_alarm: float) -> float:
+    """Give the distance that this share of known objects exceeds, by `usual_distances`."""
+    step = int(np.ceil((1 - false_alarm) * (STEPS - 1) - 1e-9))
+    return float(usual[step])
 
 
 def _unit(points: NDArray[Any]) -> NDArray[Any]:

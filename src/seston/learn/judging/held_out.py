@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,16 @@ class HeldOut:
         group is known each row is its own.
     parts : array (n,), uint8
         `VALIDATION` (1): settings of the model were chosen with it; `TEST` (2): nothing was.
+    distance : array (n,), float32, optional
+        How far each lies from all that was learned (`seston.learn.judging.familiar`); None where
+        the model does not tell, or did not yet keep it.
     """
 
     scores: NDArray[np.float32]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
     parts: NDArray[np.uint8]
+    distance: NDArray[np.float32] | None = None
 
     @property
     def validation(self) -> Self:
@@ -55,13 +59,19 @@ class HeldOut:
 
     def rows(self, chosen: NDArray[np.bool_]) -> Self:
         """Give some rows."""
-        return type(self)(*(getattr(self, f.name)[chosen] for f in fields(self)))
+        return type(self)(**{name: values[chosen] for name, values in self.arrays.items()})
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All columns that there are, by name."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: values for name, values in columns.items() if values is not None}
 
     def content(self) -> bytes:
         """Give the record as the bytes of a safetensors file."""
         import safetensors.numpy
 
-        arrays = {f.name: np.ascontiguousarray(getattr(self, f.name)) for f in fields(self)}
+        arrays = {name: np.ascontiguousarray(values) for name, values in self.arrays.items()}
         content: bytes = safetensors.numpy.save(arrays)
         return content
 
@@ -87,6 +97,6 @@ def load_held_out(model: Path, card: Card) -> HeldOut:
         raise ModelError("is not the record of the card", where=path, cure=CURE)
     try:
         arrays = safetensors.numpy.load(content)
-        return HeldOut(**{f.name: arrays[f.name] for f in fields(HeldOut)})
-    except (safetensors.SafetensorError, KeyError):
+        return HeldOut(**{f.name: arrays[f.name] for f in fields(HeldOut) if f.name in arrays})
+    except (safetensors.SafetensorError, TypeError):  # a column that must be there is not
         raise ModelError("the record is damaged", where=path, cure=CURE) from None

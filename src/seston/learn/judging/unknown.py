@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seston.learn.judging import familiar
 from seston.learn.judging.held_out import HeldOut
 from seston.learn.judging.thresholds import as_stored
 from seston.learn.sets.splits import TEST, TRAIN, VALIDATION
@@ -71,30 +72,31 @@ def half(false_alarm: float) -> float:
     return false_alarm / 2
 
 
-def facts(
-    held_out: HeldOut, far: ArrayLike | None = None, false_alarm: float = FALSE_ALARM
-) -> dict[str, Any]:
-    """Give what a card says of unknowns: the limit of the entropy, and the false alarms.
+def alarms(held_out: HeldOut, false_alarm: float = FALSE_ALARM) -> BoolArray:
+    """Tell which objects held out (n,) are called unknown, as those of a campaign would be.
 
-    Parameters
-    ----------
-    held_out : HeldOut
-    far : array (n,), bool, optional
-        Which rows lie too far from all that the model learned, with half of the false alarms.
-    false_alarm : float
+    All of them are of known taxa: each is a false alarm. The distance counts where the record
+    has it.
     """
+    usual = held_out.validation
+    found = unknown(held_out.scores, limit(usual.scores, half(false_alarm)))
+    if held_out.distance is None or usual.distance is None:
+        return found
+    farthest = familiar.limit(familiar.usual_distances(usual.distance), half(false_alarm))
+    return np.asarray(found | (held_out.distance > farthest))
+
+
+def facts(held_out: HeldOut, false_alarm: float = FALSE_ALARM) -> dict[str, Any]:
+    """Give what a card says of unknowns: the limit of the entropy, and the false alarms."""
     above = limit(held_out.validation.scores, half(false_alarm))
     if not np.isfinite(above):
         return {}
-    alarms = unknown(held_out.scores, above)
-    if far is not None:
-        alarms |= np.asarray(far, bool)
-    alarms = alarms[held_out.parts == TEST]
+    tested = alarms(held_out, false_alarm)[held_out.parts == TEST]
     return {
         "limit": above,
-        "distance": far is not None,
+        "distance": held_out.distance is not None,
         "false_alarm": false_alarm,
-        "false_alarm_tested": float(alarms.mean()) if len(alarms) else None,
+        "false_alarm_tested": float(tested.mean()) if len(tested) else None,
     }
 
 

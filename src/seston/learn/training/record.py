@@ -179,4 +179,4 @@ def _metrics(pictures: LearningSet, settings: config.Training, trained: Trained)
     kinds: dict[str, Any] = {}
     if any(taxon != Taxon(taxon.name) for taxon in known):
         kinds = {"plankton": [t.plankton for t in known], "groups": [t.group for t in known]}
-    return appraise(trained.held_out, pictures.taxa, far=trained.far, seed=settings.seed, **kinds)
+    return appraise(trained.held_out, pictures.taxa, seed=settings.seed, **kinds)

@@ -24,7 +24,6 @@ from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, ta
 from seston.learn.judging.calibration import calibrate
 from seston.learn.judging.familiar import Familiar
 from seston.learn.judging.held_out import HELD_OUT, HeldOut
-from seston.learn.judging.unknown import FALSE_ALARM, half
 from seston.learn.networks import backbones
 from seston.learn.networks.extractor import Extractor
 from seston.learn.networks.measured import Joined, Measurer
@@ -147,8 +146,9 @@ class _Trainer:
         features = self._features(self._extractor(backbone), "train")
         if head is None or not self._is_whole(head):
             head = HEADS[self._settings.head].fit(self._lesson(features, backbone))
-        calibration, held_out = calibrate(self._held_out(head, features), self._settings.seed)
         familiar = self._familiar(features)
+        scored = self._held_out(head, features, familiar)
+        calibration, held_out = calibrate(scored, self._settings.seed)
         return Trained(
             backbone=backbone,
             weights_sha256=sha256,
@@ -158,8 +158,6 @@ class _Trainer:
             held_out=held_out,
             calibration=calibration,
             familiar=familiar,
-            far=familiar.distance(features[self._parts != TRAIN])
-            > familiar.limit(half(FALSE_ALARM)),
             history=tuple(history),
         )
 
@@ -240,12 +238,13 @@ class _Trainer:
         others = features[self._parts == VALIDATION]
         return Familiar.fit(features[learned], self._pictures.labels[learned], others)
 
-    def _held_out(self, head: Head, features: Float32Array) -> HeldOut:
+    def _held_out(self, head: Head, features: Float32Array, familiar: Familiar) -> HeldOut:
         rows = np.flatnonzero(self._parts != TRAIN)
         given = self._pictures.groups
         groups = np.arange(len(self._parts)) if given is None else _numbers(given)
         scores = head.predict_proba(features[rows])
-        return HeldOut(scores, self._pictures.labels[rows], groups[rows], self._parts[rows])
+        far = familiar.distance(features[rows])
+        return HeldOut(scores, self._pictures.labels[rows], groups[rows], self._parts[rows], far)
 
 
 def _numbers(groups: tuple[str, ...]) -> NDArray[np.int64]:

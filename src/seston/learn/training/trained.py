@@ -40,8 +40,6 @@ class Trained:
         With calibrated scores.
     calibration : Calibration
     familiar : Familiar
-    far : array (n_held_out,), bool
-        Which vignettes held out lie far from all that was learned.
     history : tuple of Epoch
         Empty where nothing was fine-tuned.
     """
@@ -54,5 +52,4 @@ class Trained:
     held_out: HeldOut
     calibration: Calibration
     familiar: Familiar
-    far: NDArray[np.bool_]
     history: tuple[Epoch, ...] = ()
