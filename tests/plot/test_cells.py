@@ -8,7 +8,14 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seston.plot.cells import along, depth_edges, midpoint_edges, pool, pool_profile
+from seston.plot.cells import (
+    along,
+    depth_edges,
+    midpoint_edges,
+    pool,
+    pool_adjusted,
+    pool_profile,
+)
 from seston.plot.section import column_edges
 
 
@@ -103,3 +110,43 @@ def test_a_gap_between_profiles_is_an_empty_column():
     edges, column = column_edges(np.array([0.0, 1.0, 2.0, 9.0]))
     assert column.tolist() == [0, 1, 2, -1, 3]
     np.testing.assert_allclose(edges, [-0.5, 0.5, 1.5, 3.0, 8.0, 9.5])
+
+
+def mended(value, lower, upper, volume):
+    """Bins of one profile, whose adjusted numbers are given as individuals."""
+    water = np.asarray(volume, float)
+    data = profiles([np.zeros(len(water))], [water])
+    columns = {"": value, "_lower": lower, "_upper": upper}
+    return data.assign(
+        {
+            f"concentration_adjusted{end}": (
+                ("profile", "depth", "taxon"), (np.asarray(individuals) / water)[None, :, None]
+            )
+            for end, individuals in columns.items()
+        }
+    )  # fmt: skip
+
+
+def test_adjusted_numbers_of_one_bin_keep_the_limits_of_the_dataset():
+    found = pool_adjusted(mended([10.0, 0.0], [2.0, 0.0], [30.0, 3.0], [2.0, 4.0]), "copepod")
+    np.testing.assert_allclose(found.value, [5, 0])
+    np.testing.assert_allclose(found.lower, [1, 0])
+    np.testing.assert_allclose(found.upper, [15, 0.75])
+
+
+def test_what_chance_explains_adds_up_by_squares_and_the_classifiers_error_as_it_is():
+    by_chance = mended([0.0] * 4, [0.0] * 4, [3.0] * 4, [1.0, 2.0, 3.0, 4.0])
+    found = pool_adjusted(by_chance, "copepod", max_rows=1)
+    np.testing.assert_allclose(found.upper * 10, [6])  # 3 times the root of 4
+    shared = mended([100.0] * 2, [40.0] * 2, [160.0] * 2, [1.0, 1.0])
+    found = pool_adjusted(shared, "copepod", max_rows=1)
+    own = np.array([100 - 81.364, 121.627 - 100])  # Poisson's limits of 100
+    reach = np.hypot(2 * np.sqrt(60**2 - own**2), np.sqrt(2) * own)
+    np.testing.assert_allclose([found.lower[0] * 2, found.upper[0] * 2],
+                               [200 - reach[0], 200 + reach[1]], rtol=1e-5)  # fmt: skip
+
+
+def test_adjusted_numbers_are_not_known_where_one_pooled_bin_is_not():
+    holes = mended([4.0, np.nan], [1.0, np.nan], [9.0, np.nan], [1.0, 1.0])
+    assert pool_adjusted(holes, "copepod").value.tolist() == pytest.approx([4, np.nan], nan_ok=True)
+    assert not pool_adjusted(holes, "copepod", max_rows=1).known

@@ -95,6 +95,64 @@ def test_a_profile_without_volume_shows_objects_and_no_band(profiles):
     assert "interval" not in {artist.get_gid() for artist in ax.get_children()}
 
 
+def adjusted(profiles, *, known=True):
+    """The same, with numbers mended for errors: half of what was named, from 0.2 to 4 times that.
+
+    Of the second taxon nothing is known.
+    """
+    named = profiles["count"] / profiles["imaged_volume"].where(profiles["imaged_volume"] > 0)
+    told = xr.DataArray([1.0 if known else np.nan, np.nan], dims="taxon")
+    factors = {"": 0.5, "_lower": 0.1, "_upper": 2.0}
+    return profiles.assign(
+        {f"concentration_adjusted{end}": named * told * f for end, f in factors.items()}
+    )
+
+
+def test_an_adjusted_profile_has_the_limits_of_the_dataset_beside_what_was_named(profiles):
+    one = adjusted(profiles).isel(profile=[0])
+    ax = plot.profile(one, "copepod")
+    np.testing.assert_allclose(drawn(ax, "mean").get_xdata()[::2], [8, 0])
+    assert drawn(ax, "mean").get_linestyle() == "--"
+    np.testing.assert_allclose(drawn(ax, "adjusted").get_xdata()[::2], [4, 0])
+    band = drawn(ax, "adjusted-interval").get_paths()[0].vertices
+    at_first = band[band[:, 1] < 1, 0]
+    assert (at_first.min(), at_first.max()) == (pytest.approx(0.8), pytest.approx(16))
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "as named", "adjusted for errors of naming", "95 % limits of the adjusted",
+    ]  # fmt: skip
+    assert "interval" not in {artist.get_gid() for artist in ax.get_children()}
+
+
+def test_a_taxon_without_adjusted_numbers_says_so(profiles):
+    ax = plot.profile(adjusted(profiles), "a$b$")
+    assert ax.get_title(loc="right") == "not adjusted"
+    assert "adjusted" not in {artist.get_gid() for artist in ax.get_children()}
+    np.testing.assert_allclose(drawn(ax, "mean").get_xdata()[::2], [1, 8, 0])
+
+
+def test_where_nothing_is_adjusted_profiles_are_drawn_as_without(profiles):
+    with_none = adjusted(profiles, known=False)
+    names = ["copepod", "a$b$"]
+    bare, same, other = (
+        to_png(plot.profile_grid(p, names)) for p in (profiles, with_none, adjusted(profiles))
+    )
+    assert bare == same
+    assert bare != other
+
+
+def test_one_legend_serves_all_adjusted_profiles(profiles):
+    figure = plot.profile_grid(adjusted(profiles), ["a$b$", "copepod"])
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 3
+
+
+def test_a_wide_band_does_not_hide_the_lines(profiles):
+    wide = adjusted(profiles)
+    wide["concentration_adjusted_upper"] = wide["concentration_adjusted_upper"] * 100
+    left, right = plot.profile(wide, "copepod").get_xlim()
+    assert (left, right) == (0, 5 * 4.0)
+
+
 def test_a_spectrum_leaves_empty_classes_out():
     ax = plot.size_spectrum([1.0, 2.0, 4.0, 8.0], {"all": [3.0, 0.0, 1.0], "none": [0, np.nan, 0]})
     np.testing.assert_allclose(ax.lines[0].get_xdata(), [np.sqrt(2), np.sqrt(32)])

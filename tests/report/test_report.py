@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 import synthetic
 from seston.report import Making, write_report
@@ -77,6 +78,51 @@ def test_a_name_from_outside_cannot_become_part_of_the_page(tmp_path):
 def test_what_is_missing_is_said_at_the_top(tmp_path, missing, said):
     page = report(tmp_path, **{missing: False})
     assert said in page.split("<main>")[0]
+
+
+ADJUSTED = tuple(f"concentration_adjusted{end}" for end in ("", "_lower", "_upper"))
+
+
+def written(folder: Path, profiles: xr.Dataset) -> str:
+    if not (folder / "objects.zarr").exists():
+        synthetic.write_objects(folder / "objects.zarr", 50)
+    write_report(folder / "r.html", profiles, folder / "objects.zarr", Making("", {}, None, TAXA))
+    return (folder / "r.html").read_text("utf-8")
+
+
+def test_adjusted_numbers_stand_beside_what_was_named(tmp_path):
+    profiles = synthetic.profiles(n_profiles=2, n_depths=10)
+    profiles.attrs["quantification"] = "em, from 900 held-out objects"
+    for name in ADJUSTED:
+        profiles[name] = profiles[name].where(profiles["taxon"] != "copepod")
+    page = written(tmp_path, profiles)
+    volume = float(profiles["imaged_volume"].sum())
+    mended = float((profiles[ADJUSTED[0]] * profiles["imaged_volume"]).sel(taxon="detritus").sum())
+    rows = {row.split("<")[0]: row for row in page.split("<tr><td>")}
+    assert f"<td>{mended / volume:.3g}</td>" in rows["detritus"]
+    assert "not adjusted" in next(row for name, row in rows.items() if name.strip() == "copepod")
+    assert "em, from 900 held-out objects; docs/quantification.md" in page
+    caption = next(c for c in re.findall("<figcaption>(.*?)</figcaption>", page) if "Dashed" in c)
+    assert "Not adjusted, as these errors are not known: copepod." in caption
+    assert "docs/quantification.md" in caption
+
+
+def test_the_page_of_a_campaign_without_adjusted_numbers_knows_nothing_of_them(tmp_path):
+    profiles = synthetic.profiles(n_profiles=2, n_depths=10)
+    nothing = profiles.assign({name: profiles[name] * float("nan") for name in ADJUSTED})
+    page = written(tmp_path, nothing)
+    assert page == written(tmp_path, profiles.drop_vars(ADJUSTED))
+    assert page != written(tmp_path, profiles)
+    assert "djusted" not in page.split("<h2", 2)[2]
+
+
+def test_why_nothing_is_adjusted_is_said_at_the_top(tmp_path):
+    profiles = synthetic.profiles(n_profiles=2, n_depths=10).drop_vars(ADJUSTED)
+    profiles.attrs["quantification"] = "none: the model's errors are not known"
+    said = "No concentration is adjusted for the errors of naming: the model&#39;s errors"
+    assert said in written(tmp_path, profiles).split("<main>")[0]
+    profiles.attrs["quantification"] = "none"
+    assert "No concentration is adjusted" not in written(tmp_path, profiles)
 
 
 def test_without_a_volume_there_are_counts_and_no_concentrations(tmp_path):

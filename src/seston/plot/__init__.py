@@ -3,7 +3,7 @@
 No function touches pyplot, so figures can be drawn in any process and any number of them.
 """
 
-from seston.plot.cells import Cells, pool, pool_profile
+from seston.plot.cells import Cells, is_adjusted, pool, pool_adjusted, pool_profile
 from seston.plot.confusion import confusion
 from seston.plot.mosaic import mosaic
 from seston.plot.overlay import overlay
@@ -19,9 +19,11 @@ __all__ = [
     "Cells",
     "confusion",
     "has_values",
+    "is_adjusted",
     "mosaic",
     "overlay",
     "pool",
+    "pool_adjusted",
     "pool_profile",
     "profile",
     "profile_grid",

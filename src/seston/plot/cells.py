@@ -13,6 +13,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from seston.ecology import poisson_interval
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 Along = Literal["auto", "distance", "time", "profile"]
@@ -152,6 +154,75 @@ def pool_profile(profiles: xr.Dataset, taxon: str, *, max_rows: int = 40) -> Cel
     return pool(
         profiles, taxon, np.zeros(profiles.sizes["profile"]), max_rows=max_rows, max_columns=1
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjusted:
+    """Concentrations mended for the classifier's errors, in the rows of `pool_profile`.
+
+    Parameters
+    ----------
+    value, lower, upper : array (row,), m-3
+        And the 95 % limits; NaN where not imaged or not known.
+    """
+
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+    @property
+    def known(self) -> bool:
+        """Whether there is any number."""
+        return bool(np.isfinite(self.value).any())
+
+
+def is_adjusted(profiles: xr.Dataset) -> bool:
+    """Tell whether any number of the dataset is mended for the classifier's errors."""
+    name = "concentration_adjusted"
+    return name in profiles and bool(np.isfinite(profiles[name]).any())
+
+
+def pool_adjusted(profiles: xr.Dataset, taxon: str, *, max_rows: int = 40) -> Adjusted:
+    """Pool the adjusted concentration of all profiles: individuals over volume.
+
+    Bins are counted apart, but share one classifier. Of the limits of each, what counting the
+    adjusted number would explain adds up as errors do that know nothing of each other (by
+    squares); the rest is of all bins alike, and adds up as it is. Of one bin, limits are those of
+    the dataset.
+    """
+    _check_taxon(profiles, taxon)
+    sampled = sampled_bins(profiles)
+    rows = _used_rows(sampled)
+    down = _starts(rows, _group(rows, max_rows))
+    water = profiles["imaged_volume"].transpose("profile", "depth").to_numpy()
+    stored = (
+        profiles[f"concentration_adjusted{end}"].sel(taxon=taxon).transpose("profile", "depth")
+        for end in ("", "_lower", "_upper")
+    )
+    value, lower, upper = (
+        np.where(sampled, one.to_numpy() * water, 0.0)[:, :rows].astype(float) for one in stored
+    )
+    volume = _pooled(np.where(sampled, water, 0.0)[:, :rows], down)
+    volume = np.where(volume > 0, volume, np.nan)
+    total = _pooled(value, down)
+    least, most = poisson_interval(np.round(np.nan_to_num(value), 1))
+    below = _reach(value - lower, value - least, down)
+    above = _reach(upper - value, most - value, down)
+    return Adjusted(
+        total / volume, np.maximum(total - below, 0.0) / volume, (total + above) / volume
+    )
+
+
+def _reach(reach: FloatArray, chance: FloatArray, down: NDArray[np.int64]) -> FloatArray:
+    """How far the sum of bins may be off, of which each may be off by its reach."""
+    reach = np.maximum(reach, 0.0)
+    own = np.clip(chance, 0.0, reach)
+    shared = np.sqrt(reach**2 - own**2)
+    return np.hypot(np.sqrt(_pooled(own**2, down)), _pooled(shared, down))
+
+
+def _pooled(values: FloatArray, down: NDArray[np.int64]) -> FloatArray:
+    return np.asarray(_block_sums(values, _starts(1, 1), down)[0])
 
 
 def _check_taxon(profiles: xr.Dataset, taxon: str) -> None:

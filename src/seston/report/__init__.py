@@ -42,7 +42,7 @@ class Making:
 
 _NOT_SAID = dict.fromkeys(
     ("campaign", "title", "summary", "institution", "license", "source", "config_sha256",
-     "model_sha256"), "",
+     "model_sha256", "quantification"), "",
 )  # fmt: skip
 
 

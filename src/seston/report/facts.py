@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seston.ecology import poisson_interval
-from seston.plot import reasons
+from seston.plot import is_adjusted, pool_adjusted, reasons
 from seston.store import damage_explained, open_dataset
 from seston.variables import OBJECTS
 
@@ -35,8 +35,9 @@ def taxa(profiles: xr.Dataset) -> pd.DataFrame:
     -------
     DataFrame
         name, scientific, plankton, count, concentration, lower, upper (m-3: objects over water,
-        and the exact Poisson interval), biovolume (mm3 m-3), carbon (mg m-3). NaN where the
-        volume or the carbon is not known.
+        and the exact Poisson interval), adjusted, adjusted_lower, adjusted_upper (m-3: mended for
+        the classifier's errors), biovolume (mm3 m-3), carbon (mg m-3). NaN where the volume, the
+        errors or the carbon are not known.
     """
     water = profiles["imaged_volume"]
     volume = float(water.sum()) if profiles.sizes["depth"] else 0.0
@@ -53,11 +54,23 @@ def taxa(profiles: xr.Dataset) -> pd.DataFrame:
             "concentration": binned / volume if volume > 0 else np.nan,
             "lower": lower / volume if volume > 0 else np.nan,
             "upper": upper / volume if volume > 0 else np.nan,
+            **_adjusted(profiles),
             "biovolume": _over_water(profiles["biovolume"], share),
             "carbon": _over_water(profiles["carbon"], share),
         }
     )
     return table.sort_values(["count", "name"], ascending=[False, True], ignore_index=True)
+
+
+def _adjusted(profiles: xr.Dataset) -> dict[str, NDArray[np.float64]]:
+    """Give the adjusted concentration of each taxon over all water, with its limits."""
+    names = ("adjusted", "adjusted_lower", "adjusted_upper")
+    found = np.full((profiles.sizes["taxon"], 3), np.nan)
+    if is_adjusted(profiles):
+        for row, taxon in enumerate(profiles["taxon"].to_numpy()):
+            one = pool_adjusted(profiles, taxon, max_rows=1)
+            found[row] = one.value[0], one.lower[0], one.upper[0]
+    return dict(zip(names, found.T, strict=True))
 
 
 def _text(profiles: xr.Dataset, name: str) -> list[str]:
@@ -157,6 +170,9 @@ def notices(profiles: xr.Dataset, frames: pd.DataFrame, *, named: bool) -> list[
         said.append(f"Of the logs, this was left out: {profiles.attrs['log_problems']}.")
     if not named:
         said.append("No model: objects were found and measured, and all are of one taxon, object.")
+    how, _, why = str(profiles.attrs.get("quantification", "")).partition(": ")
+    if how == "none" and why:
+        said.append(f"No concentration is adjusted for the errors of naming: {why}.")
     left_out = int(frames["left_out_count"].sum())
     if left_out:
         said.append(f"{left_out:,} objects were left out by a filter before they were stored: "

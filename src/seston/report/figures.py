@@ -25,6 +25,16 @@ _MOSAICS = 12
 #: Water that taxa are drawn over, a picture each.
 _UNDER = ("fluorescence", "chlorophyll", "oxygen")
 
+_TOGETHER = "All profiles together, objects over water, beside the mean of the water."
+_OF_COUNTS = ("The band is the 95 % interval of the count; animals live in patches: more is not "
+              "known.")  # fmt: skip
+_OF_ADJUSTED = (
+    "Dashed: what the model named. Line: how many there were by the errors that the model made on "
+    "pictures it did not learn from; where the two differ, names were missed, or given to others. "
+    "The band joins the error of counting and that of the model (docs/quantification.md); one that "
+    "leaves the picture goes on."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -108,16 +118,25 @@ def _verticals(profiles: xr.Dataset, taxa: pd.DataFrame) -> list[Picture]:
     drawn = []
     names = _main(taxa)
     if names:
-        drawn.append(picture(
-            plot.profile_grid(profiles, names), f"Vertical profiles of {', '.join(names)}",
-            "All profiles together, objects over water, beside the mean of the water. The band is "
-            "the 95 % interval of the count; animals live in patches: more is not known.",
-        ))  # fmt: skip
+        figure, alt = plot.profile_grid(profiles, names), f"Vertical profiles of {', '.join(names)}"
+        if plot.is_adjusted(profiles):
+            alt, caption = f"{alt}, as named and adjusted", _of_adjusted(taxa, names)
+        else:
+            caption = _OF_COUNTS
+        drawn.append(picture(figure, alt, f"{_TOGETHER} {caption}"))
     water = [name for name in WATER if plot.has_values(profiles, name)]
     if water and not names:
         figure = figure_of(plot.water_profile(profiles, water))
         drawn.append(picture(figure, f"Vertical profiles of {', '.join(water)}"))
     return drawn
+
+
+def _of_adjusted(taxa: pd.DataFrame, names: list[str]) -> str:
+    """Say what the adjusted numbers are, and of which taxa that are drawn there are none."""
+    missing = taxa.loc[taxa["name"].isin(names) & taxa["adjusted"].isna(), "name"]
+    if missing.empty:
+        return _OF_ADJUSTED
+    return f"{_OF_ADJUSTED} Not adjusted, as these errors are not known: {', '.join(missing)}."
 
 
 def _mosaics(objects: Path, taxa: pd.DataFrame, labels: list[Any]) -> list[Picture]:
