@@ -32,7 +32,7 @@ if sys.argv[2] == "slow":
     from seston.learn.training import loop
     first = loop._Training._learn
     def slow(self, *arguments):
-        time.sleep(0.3)
+        time.sleep(1.0)  # a busy machine must not be done before it is killed
         return first(self, *arguments)
     loop._Training._learn = slow
 train(Path(sys.argv[1]) / "set", Path(sys.argv[1]) / sys.argv[3], settings(**{settings!r}))
