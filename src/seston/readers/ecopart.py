@@ -8,7 +8,6 @@ A folder holds, for each sample, tables ``..._PAR_raw_...tsv``, ``..._ZOO_raw_..
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 from seston.ecology.particles import Calibration
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import archives, lpm
+from seston.readers import lpm
+from seston.readers.archive import open_shelf
 from seston.readers.casts import Cast, CastReader, Cut, Pieces
 from seston.readers.cells import as_number, as_numbers
 from seston.readers.registry import register
@@ -232,28 +232,24 @@ def _classes(path: Path) -> dict[str, int | None]:
     if path.suffix != ".zip":
         return {}
     try:
-        with archives.opened(path) as archive:
-            rows = _classes_in(archive, path)
+        rows = _classes_in(path)
     except InputError:
         return {}
     return {"first_class": min(rows), "last_class": max(rows)}
 
 
 def _lpm(path: Path) -> tuple[lpm.Lpm, list[int]]:
-    with archives.opened(path) as archive:
-        classes = _classes_in(archive, path)
-        return lpm.parse_lpm(_text_in(archive, "LPM.TXT", path), path), classes
+    classes = _classes_in(path)
+    return lpm.parse_lpm(_text_in(path, "LPM.TXT"), path), classes
 
 
-def _classes_in(archive: zipfile.ZipFile, path: Path) -> list[int]:
-    return lpm.calibration(lpm.parse_meta(_text_in(archive, "META.TXT", path)), path)[1]
+def _classes_in(path: Path) -> list[int]:
+    return lpm.calibration(lpm.parse_meta(_text_in(path, "META.TXT")), path)[1]
 
 
-def _text_in(archive: zipfile.ZipFile, wanted: str, path: Path) -> str:
-    names = {Path(name).name.upper(): name for name in archive.namelist()}
-    if wanted not in names:
-        raise InputError(f"holds no {wanted}", where=path)
-    return archives.text(archive, names[wanted], path)
+def _text_in(path: Path, name: str) -> str:
+    shelf = open_shelf(path)
+    return shelf.text(shelf.need(name))
 
 
 def _table(path: Path) -> pd.DataFrame:

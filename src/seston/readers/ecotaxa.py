@@ -19,36 +19,25 @@ table's, the picture is an illustration (drawn over, rescaled, cut), and the tab
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
 
-from seston.errors import ConfigError, InputError
+from seston.errors import ConfigError, InputError, SestonError
 from seston.frame import Vignette
-from seston.readers.archive import (
-    Folder,
-    Limited,
-    Shelf,
-    damage,
-    joined,
-    most_unpacked,
-    open_shelf,
-    suffix,
-)
+from seston.readers.archive import Folder, Shelf, damage, joined, open_file, open_shelf
 from seston.readers.ecotaxa_sheet import Sheet, make_sheet, mark_holes
 from seston.readers.ecotaxa_table import SHARED, Table, is_header, read_table
 from seston.readers.ecotaxa_vignettes import read_frames
 from seston.readers.ecotaxa_water import NO_TOTAL, Water, water
 from seston.readers.listing import finish
-from seston.readers.names import natural
+from seston.readers.names import natural, suffix
 from seston.readers.reader import VignetteReader, files_below, none_found
 from seston.readers.registry import register
 
@@ -82,9 +71,9 @@ class EcoTaxa(VignetteReader):
                 return False
             if path.suffix.lower() == ".zip":
                 return bool(_in_zip(open_shelf(path)))
-            with _opened(path) as stream:
+            with open_file(path) as stream:
                 return is_header(stream.read(_PEEK))
-        except (InputError, OSError):
+        except (SestonError, OSError):
             return False
 
     def files(self) -> list[Path]:
@@ -274,19 +263,13 @@ def _in_zip(shelf: Shelf) -> list[str]:
     found = [n for n in names if _is_bundle(last[n]) and not last[n].startswith(".")]
     if not found:
         found = [n for n in names if suffix(n) == ".tsv" and not last[n].startswith(".")]
-        found = [n for n in found if is_header(shelf.open(n).read(_PEEK))]
+        found = [n for n in found if _begins_as_a_table(shelf, n)]
     return sorted(found, key=natural)
 
 
-def _opened(path: Path) -> BinaryIO:
-    with damage(path):
-        stream = path.open("rb")
-        if path.suffix.lower() != ".gz":
-            return stream
-        most = most_unpacked(path.stat().st_size)
-    return cast(
-        "BinaryIO", Limited(cast("BinaryIO", gzip.GzipFile(fileobj=stream)), most, str(path))
-    )
+def _begins_as_a_table(shelf: Shelf, name: str) -> bool:
+    with shelf.open(name) as stream:
+        return is_header(stream.read(_PEEK))
 
 
 @lru_cache(maxsize=4)
@@ -294,7 +277,7 @@ def _read(path: Path, top: Path, _changed: int, _size: int) -> list[tuple[Shelf,
     """Read the tables of a file; kept, because tasks of one file ask for it again and again."""
     if path.suffix.lower() == ".zip":
         return _read_shelf(open_shelf(path))
-    with _opened(path) as stream:
+    with open_file(path) as stream:
         table = read_table(stream, str(path))
     shelf = Folder(path.parent if path == top else top)
     folder = "" if path == top else path.parent.relative_to(top).as_posix()

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 
 from seston.errors import InputError
 from seston.frame import UInt8Array, Vignette
-from seston.readers import pictures
 from seston.readers.archive import Shelf, joined
 from seston.readers.ecotaxa_cells import Float, number, status
 from seston.readers.ecotaxa_sheet import Sheet, areas_px, sizes
@@ -31,8 +29,8 @@ log = logging.getLogger(__name__)
 
 Picture = tuple[UInt8Array | None, NDArray[np.bool_] | None]
 
-#: Larger pictures of one object are refused, bytes and pixels.
-_MOST_BYTES, _MOST_PIXELS = 1 << 27, 1 << 26
+#: Larger pictures of one object are refused.
+_MOST_PIXELS = 1 << 26
 #: The border of ZooProcess's pictures, as a share of the box, and its footers, pixels.
 _BORDER, _FOOTERS = 0.4, range(8, 61)
 #: A picture whose area is further than this from the table's was not what was measured.
@@ -142,8 +140,7 @@ def _picture(shelf: Shelf, folder: str, name: str) -> UInt8Array | None:
     try:
         if path is None or not shelf.holds(path):
             return None
-        data = shelf.read(path, _MOST_BYTES)
-        return pictures.decode_picture(data, Path(f"{shelf.where}/{path}"), _MOST_PIXELS)
+        return shelf.picture(path, _MOST_PIXELS)
     except InputError as error:
         log.warning("%s (the table measures it)", error)
         return None

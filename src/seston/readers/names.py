@@ -1,9 +1,10 @@
-"""Times and counters in the names of files."""
+"""Times, counters and kinds in the names of files."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -71,3 +72,9 @@ def natural(name: str) -> list[tuple[int, str]]:
     """Key that sorts ``frame_2`` before ``frame_10``."""
     pieces = enumerate(_NUMBERS.split(name))
     return [(int(piece), "") if i % 2 else (-1, piece) for i, piece in pieces]
+
+
+def suffix(name: str) -> str:
+    """Give the suffix of a name in small letters, without ``.gz``."""
+    path = PurePosixPath(name.lower())
+    return (PurePosixPath(path.stem) if path.suffix == ".gz" else path).suffix

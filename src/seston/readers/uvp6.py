@@ -10,10 +10,8 @@ the camera sorted on board (``TAXO``) is not read.
 from __future__ import annotations
 
 import configparser
-import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,8 +19,9 @@ import pandas as pd
 from seston.ecology.particles import Calibration
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import archives, lpm, uvp6_data
+from seston.readers import lpm, uvp6_data
 from seston.readers import uvp6_vignettes as vignettes
+from seston.readers.archive import open_file, open_shelf, text_lines
 from seston.readers.casts import NEVER, Cast, CastReader, Cut, Pieces, select
 from seston.readers.registry import register
 from seston.readers.uvp6_data import Configuration
@@ -143,8 +142,7 @@ class Uvp6(CastReader):
     def _describe_file(self, path: Path) -> tuple[Configuration, dict[str, str]]:
         """Read what a sample's own file tells of the camera and of the sample."""
         if path.name.endswith(_DATA):
-            with _lines(path) as lines:
-                return uvp6_data.parse_configuration(lines), {}
+            return uvp6_data.parse_configuration(_lines(path)), {}
         if path.name.endswith(_PARTICLES):
             return _metadata(path)
         if path.name.endswith((_IMAGES, _UNPACKED)):
@@ -212,8 +210,7 @@ class Uvp6(CastReader):
                 cure="They are in ecodata/SAMPLE/SAMPLE_Particule.zip or "
                 "raw/SEQUENCE/SEQUENCE_data.txt.",
             )  # fmt: skip
-        with _lines(path) as lines:
-            images = uvp6_data.images(lines, cast.path, offset)
+        images = uvp6_data.images(_lines(path), cast.path, offset)
         if images.empty:
             raise InputError("lists no images", where=path)
         descent = self.cast.descent_filter and cast.kind == "depth"
@@ -226,15 +223,14 @@ class Uvp6(CastReader):
             _, classes = lpm.calibration(_sent_meta(path), path)
             yield from lpm.counts(lpm.parse_lpm(read_text(path), path), classes)
         elif not path.name.endswith((_IMAGES, _UNPACKED)):
-            with _lines(path) as lines:
-                yield from uvp6_data.counts(lines)
+            yield from uvp6_data.counts(_lines(path))
 
     def cuts(self, cast: Cast, images: pd.DataFrame) -> tuple[list[Cut] | None, pd.DataFrame]:
         """Give the objects of the archive of images."""
         archive = self._archive(cast)
         if archive is None:
             return None, images
-        cuts, lost = cuts_of(vignettes.read_table(archive)[0], images, cast.pixel_mm)
+        cuts, lost = cuts_of(vignettes.read_table(archive), images, cast.pixel_mm)
         return cuts, say_lost(images, lost)
 
     def _archive(self, cast: Cast) -> Path | None:
@@ -295,40 +291,23 @@ def _sent_meta(path: Path) -> dict[str, str]:
     return lpm.parse_meta(read_text(path.with_name(path.name.replace(_LPM, "_META.txt"))))
 
 
-@contextmanager
-def _lines(path: Path) -> Iterator[Iterator[str]]:
-    """Open the list of images, in an archive or not, line by line."""
+def _lines(path: Path) -> Iterator[str]:
+    """Read the list of images, in an archive or not, line by line."""
     if path.name.endswith(_DATA):
-        try:
-            with path.open(encoding="latin-1") as file:
-                yield iter(file)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=path) from None
-        return
-    with archives.opened(path) as archive:
-        name = _member(archive.namelist(), "particules.csv", path)
-        with archives.streamed(archive, name, path) as lines:
-            yield lines
-
-
-def _member(names: Sequence[str], wanted: str, path: Path) -> str:
-    for name in names:
-        if PurePosixPath(name).name.lower() == wanted:
-            return name
-    raise InputError(f"holds no {wanted}", where=path)
+        return text_lines(open_file(path), str(path))
+    shelf = open_shelf(path)
+    return shelf.lines(shelf.need("particules.csv"))
 
 
 def _metadata(path: Path) -> tuple[Configuration, dict[str, str]]:
     """Read metadata.ini beside the particles; where there is none, their own first lines."""
-    with archives.opened(path) as archive:
-        names = archive.namelist()
-        if not any(PurePosixPath(n).name.lower() == "metadata.ini" for n in names):
-            with _lines(path) as lines:
-                return uvp6_data.parse_configuration(lines), {}
-        text = archives.text(archive, _member(names, "metadata.ini", path), path)
+    shelf = open_shelf(path)
+    name = shelf.find("metadata.ini")
+    if name is None:
+        return uvp6_data.parse_configuration(_lines(path)), {}
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_file(io.StringIO(text))
+        parser.read_string(shelf.text(name))
     except configparser.Error as error:
         what = f"metadata.ini is no such file: {error}".replace("\n", " ")
         raise InputError(what, where=path) from None

@@ -10,9 +10,9 @@ import pandas as pd
 
 from seston.errors import InputError
 from seston.frame import UInt8Array
-from seston.readers import archives, pictures
+from seston.readers.archive import Shelf, joined, open_shelf
 from seston.readers.uvp6_data import Configuration
-from seston.readers.uvp_tables import parse_ecotaxa, read_text
+from seston.readers.uvp_tables import parse_ecotaxa
 
 _MAX_PIXELS = 1 << 24
 
@@ -25,14 +25,21 @@ def read_pictures(path: Path, names: Sequence[str]) -> Iterator[UInt8Array]:
     InputError
         One is not there, is damaged, or is too large.
     """
-    if path.is_dir():
-        folder = stamped(path).parent  # an archive may hold a folder of its own name
-        yield from (_picture_in(folder, name) for name in names)
-        return
-    with archives.opened(path) as archive:
-        inner = PurePosixPath(_table_name(archive.namelist(), path)).parent
-        for name in names:
-            yield archives.picture(archive, (inner / name).as_posix(), path, _MAX_PIXELS)
+    shelf, table = _opened(path)
+    inner = PurePosixPath(table).parent.as_posix()  # an archive may hold a folder of its own name
+    for name in names:
+        place = joined(inner, name)
+        if place is None:
+            raise InputError(f"{name} leads out of it", where=path)
+        yield shelf.picture(place, _MAX_PIXELS)
+
+
+def _opened(path: Path) -> tuple[Shelf, str]:
+    """Open an archive or a folder, and name its table."""
+    shelf = open_shelf(path)
+    if path.is_dir():  # that may hold many pictures: they are not listed
+        return shelf, stamped(path).relative_to(path).as_posix()
+    return shelf, _table_name(shelf.names(), path)
 
 
 def _table_name(names: Sequence[str], path: Path) -> str:
@@ -43,20 +50,16 @@ def _table_name(names: Sequence[str], path: Path) -> str:
     raise InputError("holds no table ecotaxa_….tsv", where=path)
 
 
-def read_table(path: Path) -> tuple[pd.DataFrame, str]:
-    """Read the table of an archive or a folder, and give its name.
+def read_table(path: Path) -> pd.DataFrame:
+    """Read the table of an archive or a folder.
 
     Raises
     ------
     InputError
         There is none, or it cannot be read.
     """
-    if path.is_dir():
-        table = stamped(path)
-        return parse_ecotaxa(read_text(table), table), table.name
-    with archives.opened(path) as archive:
-        name = _table_name(archive.namelist(), path)
-        return parse_ecotaxa(archives.text(archive, name, path), path), name
+    shelf, name = _opened(path)
+    return parse_ecotaxa(shelf.text(name), f"{shelf.where}/{name}")
 
 
 def stamped(path: Path) -> Path:
@@ -77,17 +80,9 @@ def stamped(path: Path) -> Path:
     return path / _table_name(names, path)
 
 
-def _picture_in(folder: Path, name: str) -> UInt8Array:
-    """Decode a vignette of a folder."""
-    path = folder / name
-    size = pictures.read_header(path)
-    pictures.check_size(path, size.height, size.width, _MAX_PIXELS)
-    return pictures.read_picture(path)
-
-
 def configuration(path: Path) -> tuple[Configuration, dict[str, str]]:
     """Take camera and sample from the table of vignettes."""
-    table, _ = read_table(path)
+    table = read_table(path)
     first = {str(n): str(table[n].iloc[0]) for n in table} if len(table) else {}
     hardware = {ours: first.get(theirs, "") for ours, theirs in (
         ("aa", "acq_aa"), ("exp", "acq_exp"), ("image_volume", "acq_volimage"),
@@ -100,7 +95,7 @@ def configuration(path: Path) -> tuple[Configuration, dict[str, str]]:
 
 def images(path: Path, relative: str) -> pd.DataFrame:
     """List the images that hold objects: of the others nothing tells the depth."""
-    table, _ = read_table(path)
+    table = read_table(path)
     stamp = table["object_id"].str.replace(r"_\d+$", "", regex=True)
     depth = pd.to_numeric(table.get("object_depth_min", stamp), errors="coerce")
     date = table.get("object_date", stamp) + table.get("object_time", stamp).str.zfill(6)
