@@ -73,7 +73,7 @@ def check_there(path: Path) -> None:
         raise InputError("the file is empty", where=path)
 
 
-def check_size(path: Path, height: int, width: int, most: int = MAX_PIXELS) -> None:
+def check_size(path: Path | str, height: int, width: int, most: int = MAX_PIXELS) -> None:
     """Refuse a picture without pixels, or with more than `most`.
 
     Raises
@@ -155,14 +155,14 @@ def read_picture(path: Path) -> UInt8Array:
             return np.array(picture.convert("L"), np.uint8)
 
 
-def decode_picture(content: bytes, where: Path, most: int = MAX_PIXELS) -> UInt8Array:
+def decode_picture(content: bytes, where: Path | str, most: int = MAX_PIXELS) -> UInt8Array:
     """Decode a picture that lies within another file.
 
     Parameters
     ----------
     content : bytes
         A whole JPEG, PNG, GIF, BMP or TIFF.
-    where : Path
+    where : Path or str
         The file that it lies in, and its name in it, for a message.
     most : int
         Larger pictures are refused, pixels.
@@ -183,14 +183,14 @@ def decode_picture(content: bytes, where: Path, most: int = MAX_PIXELS) -> UInt8
 
 
 @contextmanager
-def _damage(path: Path, *, within: bool = False) -> Iterator[None]:
+def _damage(path: Path | str, *, within: bool = False) -> Iterator[None]:
     """Turn whatever a library makes of a damaged file into one error that names it.
 
     A picture that lies within another file has no place of its own to be looked for.
     """
     try:
         if not within:
-            check_there(path)
+            check_there(Path(path))
         yield
     except (AccessError, InputError):
         raise
@@ -201,7 +201,7 @@ def _damage(path: Path, *, within: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _pillow(path: Path, content: BytesIO | None = None) -> Iterator[Image.Image]:
+def _pillow(path: Path | str, content: BytesIO | None = None) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         warnings.simplefilter("ignore", UserWarning)
@@ -211,7 +211,7 @@ def _pillow(path: Path, content: BytesIO | None = None) -> Iterator[Image.Image]
             yield picture
 
 
-def _opened(source: Path | BytesIO) -> Image.Image:
+def _opened(source: Path | str | BytesIO) -> Image.Image:
     """Open a picture whatever size it claims: `check_size` is the judge, and nothing is decoded."""
     limit = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = None
@@ -233,7 +233,7 @@ def _tiff_header(tiff: tifffile.TiffFile, path: Path) -> PictureHeader:
     return PictureHeader(int(page.imagelength), int(page.imagewidth))
 
 
-def _check_depth(path: Path, *, deep: bool) -> None:
+def _check_depth(path: Path | str, *, deep: bool) -> None:
     if deep:
         raise InputError(
             "more than 8 bits a pixel",

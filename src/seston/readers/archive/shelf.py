@@ -90,7 +90,7 @@ class Shelf(ABC):
             It has more than `most_pixels`, or see `open` and `pictures.decode_picture`.
         """
         data = self.read(name, limits.MOST_PICTURE)
-        return pictures.decode_picture(data, Path(f"{self.where}/{name}"), most_pixels)
+        return pictures.decode_picture(data, f"{self.where}/{name}", most_pixels)
 
     def find(self, last: str) -> str | None:
         """Give the first file whose name without its folders is this, in any case of letters."""
