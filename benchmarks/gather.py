@@ -15,10 +15,10 @@ Then, of the dataset that was gathered: how long it takes to open it, and to sel
 their 44 features, by `seston.store.select`: 10^4 rows of time, a layer of some centimetres of
 depth, a taxon that lives in patches, one that is everywhere, and a taxon in a range of time. Beside
 it the same table as Parquet (zstd, byte-stream split of the features) asked by DuckDB, and as Zarr
-with an array for each column and no index. These two need pyarrow and duckdb (`pip install pyarrow
-duckdb`), and are left out where rows are more than 2e7. Best of several, on the clock and
-of the processor; files are in the page cache. The last line is a JSON object, whose ratios are of
-the processor.
+with an array for each column and no index (these two need `pip install pyarrow duckdb`); and how
+many rows a second of one core each of the three writes from memory. All this is left out where rows
+are more than 2e7. Best of several, on the clock and of the processor; files are in the page cache.
+The last line is a JSON object, whose ratios are of the processor.
 """
 
 from __future__ import annotations
@@ -303,7 +303,7 @@ def columns_of(path: Path, rows: slice) -> dict[str, np.ndarray]:
 
 
 def write_ours(path: Path, out: Path, rows: int) -> float:
-    """Write the same table as the gather does, features in one array; seconds without reading."""
+    """Write the same table as the gather does, features in one array; seconds of the processor."""
     from seston.store import arrays
     from seston.variables import OBJECTS
 
@@ -314,18 +314,18 @@ def write_ours(path: Path, out: Path, rows: int) -> float:
             columns = columns_of(path, slice(start, min(start + step, rows)))
             parts = [columns.pop(f"feature_{i}") for i in range(FEATURES)]
             columns["features"] = np.stack(parts, axis=1)
-            before = time.perf_counter()
+            before = time.process_time()
             for name, values in columns.items():
                 if start == 0:
                     shape = (rows, *values.shape[1:])
                     written[name] = arrays.create(group, OBJECTS[name], shape)
                 arrays.write_region(written[name], start, values)
-            seconds += time.perf_counter() - before
+            seconds += time.process_time() - before
     return seconds
 
 
 def write_plain(path: Path, out: Path, rows: int) -> float:
-    """Write an array for each column; give the seconds without reading."""
+    """Write an array for each column; give the seconds of the processor."""
     from seston.store import arrays
 
     seconds, step = 0.0, arrays.ROWS_PER_SHARD
@@ -333,7 +333,7 @@ def write_plain(path: Path, out: Path, rows: int) -> float:
     with arrays.fast_codecs(threads=1):
         for start in range(0, rows, step):
             columns = columns_of(path, slice(start, start + step))
-            before = time.perf_counter()
+            before = time.process_time()
             for name, values in columns.items():
                 if start == 0:
                     group.create_array(
@@ -341,7 +341,7 @@ def write_plain(path: Path, out: Path, rows: int) -> float:
                         chunks=(arrays.ROWS_PER_CHUNK,), shards=(step,), compressors=arrays.CODEC,
                     )  # fmt: skip
                 group[name][start : start + step] = arrays.stored(values)
-            seconds += time.perf_counter() - before
+            seconds += time.process_time() - before
     return seconds
 
 
@@ -352,7 +352,7 @@ def write_parquet(path: Path, out: Path, rows: int) -> float:
     seconds, writer, step = 0.0, None, 1 << 18
     for start in range(0, rows, step):
         table = pa.table(columns_of(path, slice(start, start + step)))
-        before = time.perf_counter()
+        before = time.process_time()
         if writer is None:
             split = [name for name in table.column_names if name.startswith("feature_")]
             writer = pq.ParquetWriter(
@@ -360,10 +360,10 @@ def write_parquet(path: Path, out: Path, rows: int) -> float:
                 use_dictionary=["predicted_taxon"], use_byte_stream_split=split,
             )  # fmt: skip
         writer.write_table(table, row_group_size=1 << 17)
-        seconds += time.perf_counter() - before
-    before = time.perf_counter()
+        seconds += time.process_time() - before
+    before = time.process_time()
     writer.close()
-    return seconds + time.perf_counter() - before
+    return seconds + time.process_time() - before
 
 
 def ask_plain(out: Path, question: dict[str, object]) -> np.ndarray:
