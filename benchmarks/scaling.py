@@ -41,7 +41,6 @@ for _name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import numpy as np
-import psutil
 from distributed import Client, WorkerPlugin
 
 from simulated import campaign as simulated
@@ -221,27 +220,15 @@ def _take(dask_worker) -> tuple[float, list[tuple[float, float]]]:
 def timed(client: Client, run: Callable[[], None]) -> dict:
     """Run a stage; tell its seconds, those of the processor, and its tasks."""
     before = sum(spent for spent, _ in client.run(_take).values())
-    threads, begin, own = threads_s(), time.time(), time.process_time()
+    begin, own = time.time(), time.process_time()
     run()
     end, command = time.time(), time.process_time() - own
-    now = threads_s()
-    lasting = sum(now[thread] - threads[thread] for thread in threads if thread in now)
     told = list(client.run(_take).values())
     tasks = sorted(task for _, tasks in told for task in tasks)
     return {
-        "s": end - begin, "command": command, "serial": max(lasting, command - lasting),
-        "worker": sum(s for s, _ in told) - before,
+        "s": end - begin, "command": command, "worker": sum(s for s, _ in told) - before,
         "tasks": [spent for _, spent in tasks],
     }  # fmt: skip
-
-
-def threads_s() -> dict[int, float]:
-    """Time of the processor of each thread of the command, s.
-
-    Those that last (the stage, Dask) hold the interpreter's lock and so work one at a time; one
-    that packs the store ends with it, and works beside them.
-    """
-    return {t.id: t.user_time + t.system_time for t in psutil.Process().threads()}
 
 
 def run_stages(folder: Path, workers: int) -> None:
@@ -337,13 +324,14 @@ def show_measured(runs: dict[int, dict], facts: Facts) -> dict[str, dict[str, fl
             if workers > 1:
                 ratios[f"{name}_{workers}"] = {key: round(v, 3) for key, v in found.items()}
     print("efficiency: t(1) / (n t(n)), on the clock, of the processor, and simulated from the "
-          "tasks of one worker\nfed: workers that one command can keep busy so")  # fmt: skip
+          "tasks of one worker\nfed: workers that one command keeps busy, or more: its threads are "
+          "taken to work one after the other")  # fmt: skip
     return ratios
 
 
 def fed_by_one(facts: Facts, stage: str) -> float:
-    """Workers whose results one command can take, tasks being as long as those measured."""
-    parts, each = facts.run[stage], facts.command(stage, "serial")[1]
+    """Workers whose results one command can take at least, of tasks as those measured."""
+    parts, each = facts.run[stage], facts.command(stage)[1]
     number = sum(len(part["tasks"]) for part in parts)
     return sum(part["worker"] for part in parts) / number / max(each, 1e-6)
 
@@ -399,9 +387,10 @@ def measured(folder: Path, size: Size, options: argparse.Namespace) -> tuple[Fac
         hashes.add(content(folder))
     facts = Facts(runs[1], *sizes_of(folder, size), 1e5 * size.rows[1], list_s, min(try_start(1)))
     ratios = show_measured(runs, facts)
-    print(f"the same bytes from any number of workers: {len(hashes) == 1}")
+    same = len(hashes) == 1 if len(runs) > 1 else None
+    print(f"the same bytes from any number of workers: {'not compared' if same is None else same}")
     load = round(os.getloadavg()[0], 1)
-    return facts, {"measured": ratios | {"same_bytes": len(hashes) == 1, "load": load}}
+    return facts, {"measured": ratios | {"same_bytes": same, "load": load}}
 
 
 if __name__ == "__main__":

@@ -26,8 +26,7 @@ PLAN_S, PLAN_BLOCK_S = 4.0, 0.025
 #: Bytes on the disk of a pixel of a vignette (`seston calibrate`).
 STORED = 0.58
 
-#: What a stage took: ``s``; in s of the processor ``worker``, ``command``, what of it must come one
-#: after the other (``serial``), and each of the ``tasks``.
+#: What a stage took: ``s``, and of the processor ``worker``, ``command`` and each of the ``tasks``.
 Part = dict
 
 
@@ -57,12 +56,12 @@ class Facts:
     list_s: float
     start_s: float
 
-    def command(self, stage: str, what: str = "command") -> tuple[float, float]:
+    def command(self, stage: str) -> tuple[float, float]:
         """Seconds of the command: in any case, and more for each task."""
         small, large = self.run[f"small {stage}"][0], self.run[stage]
-        spent = sum(part[what] for part in large) / len(large)
+        spent = sum(part["command"] for part in large) / len(large)
         tasks = sum(len(part["tasks"]) for part in large) / len(large)
-        each = max(0.0, (spent - small[what]) / max(1.0, tasks - len(small["tasks"])))
+        each = max(0.0, (spent - small["command"]) / max(1.0, tasks - len(small["tasks"])))
         return max(0.0, spent - each * tasks), each
 
     def start_of(self, stage: str) -> float:
@@ -77,16 +76,16 @@ class Facts:
     def worked(self, stage: str, part: Part, tasks: Sequence[float], workers: int) -> Piece:
         """Say how long so many workers take for tasks like those of a part.
 
-        There are as many cores; the command takes its share of them, and what it does in any case
-        is done by it alone.
+        There are as many cores; the command takes its share of them. What it does in any case is
+        done by it alone, and what it does for each task one after the other, though some of its
+        threads may work at once.
         """
         fixed, each = self.command(stage)
         messages = part["worker"] / sum(part["tasks"])  # of workers, beside the tasks
         tasks = np.asarray(tasks)
         spread = messages * tasks.sum() + each * len(tasks)
         shared = (spread / tasks.sum() * tasks).tolist()
-        serial = self.command(stage, "serial")[1]
-        return Piece(fixed + stream_s(shared, workers, serial), 0.0, fixed + spread)
+        return Piece(fixed + stream_s(shared, workers, each), 0.0, fixed + spread)
 
     def efficiency(self, stages: Sequence[str], workers: int) -> float:
         """Say by the model what the measured tasks would reach on several workers."""
@@ -223,14 +222,14 @@ def show(facts: Facts, options: argparse.Namespace) -> dict[str, dict[int, list[
 def _say_assumptions(facts: Facts, options: argparse.Namespace) -> None:
     starts = ", ".join(f"{step} {facts.start_of(step):.1f}" for step in STEPS)
     each = ", ".join(
-        f"{step} {facts.command(step)[0]:.2f} s and {1e3 * facts.command(step)[1]:.0f} ms a task "
-        f"({1e3 * facts.command(step, 'serial')[1]:.0f} of them one after the other)"
+        f"{step} {facts.command(step)[0]:.2f} s and {1e3 * facts.command(step)[1]:.0f} ms a task"
         for step in STEPS
     )
     density = facts.objects / facts.pixels * 1e6
     print(f"""
 SIMULATED, seed {options.seed}. Measured, in seconds of the processor of one worker, and put in:
-tasks; the command: {each};
+tasks;
+the command: {each};
 a job until its work: {starts} s;
 listing a file: {1e3 * facts.list_s:.1f} ms; {density:.0f} objects a Mpx.
 Assumed: {options.read_gb_s:g} GB/s of a file system that all share; jobs of \
