@@ -103,7 +103,9 @@ if PLAN.filter:
             "seston train-filter &> {log}"
 
 
+# Before more is segmented: cores are at work while the file system is busy with reading.
 rule classify:
+    priority: 1
     input:
         objects=f"{RESULTS}/{{campaign}}/blocks/{{block}}/segment.json",
         model=lambda wildcards: PLAN.classifier_of(wildcards.campaign),

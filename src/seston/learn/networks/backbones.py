@@ -127,7 +127,7 @@ def _create(name: str, *, pretrained: bool) -> Backbone:
             "connection, set `weights` to package or to a file.",
         ) from None
     mean, std = (sum(module.pretrained_cfg[key]) / 3 for key in ("mean", "std"))
-    return Backbone(name, module.eval(), int(module.num_features), float(mean), float(std))
+    return Backbone(name, module.eval(), int(module.head_hidden_size), float(mean), float(std))
 
 
 def _packaged_file(name: str) -> Path:
