@@ -105,7 +105,6 @@ if PLAN.filter:
 
 # Before more is segmented: cores are at work while the file system is busy with reading.
 rule classify:
-    priority: 1
     input:
         objects=f"{RESULTS}/{{campaign}}/blocks/{{block}}/segment.json",
         model=lambda wildcards: PLAN.classifier_of(wildcards.campaign),
@@ -115,6 +114,7 @@ rule classify:
         f"{LOGS}/{{campaign}}/classify/{{block}}.log",
     benchmark:
         f"{LOGS}/{{campaign}}/classify/{{block}}.tsv"
+    priority: 1
     conda:
         ENVIRONMENT
     threads: 4
