@@ -46,7 +46,6 @@ from harm import (
     Strike,
     full_disk,
     full_scratch,
-    lost_shard,
     swept,
     watch,
 )
@@ -55,6 +54,8 @@ from small_cluster import clone, content, litter, start, wait_for
 Rng = np.random.Generator
 BLOCKS = ("a-b000", "a-b001")
 STEPS = [*(("segment", b) for b in BLOCKS), *(("classify", b) for b in BLOCKS), ("gather", "")]
+#: Objects and scores of four shards.
+STORES = 8
 QUICK = 6
 
 
@@ -109,7 +110,7 @@ def one_round(
                 loss.under_way_s += max(0.0, time.monotonic() - campaign.last)
         began = time.monotonic()
         if step == "gather":  # what is gone altogether is for the steps before, as in the workflow
-            for block in BLOCKS if kind is lost_shard else ():
+            for block in BLOCKS if len(campaign.stores()) < STORES else ():
                 finish(campaign, "classify", block, loss)
         finish(campaign, step, part, loss)
         loss.recovery_s.append(time.monotonic() - began)

@@ -81,7 +81,11 @@ def command(given: Allocation, scheduler: str, limit: int | None) -> list[str]:
 
 def _step(line: list[str]) -> subprocess.Popen[bytes]:
     settings = dask.config.serialize(dask.config.global_config)
-    environ = {**os.environ, "DASK_INTERNAL_INHERIT_CONFIG": settings}
+    environ = {
+        **os.environ,
+        "DASK_INTERNAL_INHERIT_CONFIG": settings,
+        "DASK_LOGGING__DISTRIBUTED": "warning",  # their chatter is of no use here either
+    }
     try:
         return subprocess.Popen(line, env=environ)
     except OSError as error:
