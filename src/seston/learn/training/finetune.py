@@ -203,8 +203,7 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     """Say whether products are computed in bfloat16: where told, or where it is the faster.
 
     On a CPU it is not, even where processors have it: what learns is bound by the convolutions
-    of single channels, whose gradients are slower in it (32 pictures/s of EfficientNet-Lite0 at
-    128 pixels on one core, against 45 in float32).
+    of single channels, whose gradients are slower in it.
     """
     if precision != "auto":
         return precision == "bfloat16"
