@@ -30,11 +30,11 @@ checkpoint.SECONDS_BETWEEN = 0.0
 if sys.argv[2] == "slow":
     import time
     from seston.learn.training import loop
-    first = loop._Training._learn
-    def slow(self, *arguments):
-        time.sleep(1.0)  # a busy machine must not be done before it is killed
-        return first(self, *arguments)
-    loop._Training._learn = slow
+    keep = loop._Training._keep
+    def slow(self):
+        keep(self)
+        time.sleep(600)  # until it is killed
+    loop._Training._keep = slow
 train(Path(sys.argv[1]) / "set", Path(sys.argv[1]) / sys.argv[3], settings(**{settings!r}))
 """
 
