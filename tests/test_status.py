@@ -163,9 +163,7 @@ def test_shards_that_the_campaign_no_longer_has_are_told(config: Path, tmp_path:
     (found,) = status_of(open_plan([config]), tmp_path)
     assert found.left_over == (old.as_posix(),)
     assert found.left_over_bytes == 2_000_000
-    assert "left over: 1 folders of shards that the campaign no longer has, 2 MB" in as_text(
-        [found]
-    )
+    assert "left over, shards that the campaign no longer has: 1 (2 MB); " in as_text([found])
 
 
 def test_json_has_null_where_nothing_is_known(config: Path, tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def _campaign(one: CampaignStatus) -> str:
     ]
     if one.left_over:
         lines.append(
-            f"  left over: {len(one.left_over)} folders of shards that the campaign no longer has, "
-            f"{_bytes(one.left_over_bytes)}; --json names them"
+            f"  left over, shards that the campaign no longer has: {len(one.left_over)} "
+            f"({_bytes(one.left_over_bytes)}); --json names them"
         )
     for step in one.steps:
         for failure in step.failures:
