@@ -1,6 +1,7 @@
 """What fine-tuning gains over the network as it comes, on real vignettes.
 
     python benchmarks/fine_tuning.py [--quick] [--data FOLDER] [--folder FOLDER] [--epochs 8]
+        [--class-weight-power 0.25]
 
 Of each class of ISIIS vignettes at most 60: a fifth to test, 3 % to choose the epoch by, the rest
 to learn from. One network (`tf_efficientnet_lite0` at 128 pixels, a linear head), frozen and tuned,
@@ -74,6 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="where models are kept; else nowhere")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--class-weight-power", type=float, default=0.25)
     told = parser.parse_args()
     images = next((p for p in told.data.rglob("isiis_ndsb") if p.is_dir()), None)
     if images is None:
@@ -82,17 +84,19 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         run(images, told.folder or Path(scratch), 10 if told.quick else 60,
-            1 if told.quick else told.epochs)  # fmt: skip
+            1 if told.quick else told.epochs, told.class_weight_power)  # fmt: skip
 
 
-def run(images: Path, folder: Path, at_most: int, epochs: int) -> None:
+def run(images: Path, folder: Path, at_most: int, epochs: int, power: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / f"isiis-{at_most}" / "table.csv"
     table.parent.mkdir(exist_ok=True)
     write_table(images, at_most, table)
-    common = {"head": "linear", "image_size": 128, "epochs": epochs}
+    common = {
+        "head": "linear", "image_size": 128, "epochs": epochs, "class_weight_power": power,
+    }  # fmt: skip
     results = {
-        name: measured(table, folder / f"{name}-{at_most}-{epochs}",
+        name: measured(table, folder / f"{name}-{at_most}-{epochs}-{power}",
                        Training.model_validate({**common, "fine_tune": name == "tuned"}))
         for name in ("frozen", "tuned")
     }  # fmt: skip
@@ -103,7 +107,9 @@ def run(images: Path, folder: Path, at_most: int, epochs: int) -> None:
             for m in ("accuracy", "balanced_accuracy")
         )
         print(f"{name:<8}{r['n']:>6}   {shown}")
-    print(json.dumps({"at_most": at_most, "epochs": epochs, **results}))
+    print(
+        json.dumps({"at_most": at_most, "epochs": epochs, "class_weight_power": power, **results})
+    )
 
 
 if __name__ == "__main__":

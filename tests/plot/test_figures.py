@@ -269,14 +269,16 @@ def test_the_curves_of_a_training_tell_which_epoch_was_kept() -> None:
             "epoch": [1, 2, 3],
             "loss": [2.0, 1.0, 0.5],
             "validation_loss": [1.5, 0.9, 1.1],
+            "validation_loss_calibrated": [1.4, 0.9, 0.8],
             "validation_accuracy": [0.4, 0.7, 0.75],
             "validation_balanced_accuracy": [0.3, 0.6, 0.7],
         }
     )
     ax = plot.training(epochs)
-    learned, validation, kept = ax.get_lines()
+    learned, validation, calibrated, kept = ax.get_lines()
     np.testing.assert_array_equal(learned.get_ydata(), epochs["loss"])
     np.testing.assert_array_equal(validation.get_ydata(), epochs["validation_loss"])
-    assert list(kept.get_xdata()) == [2, 2]
+    np.testing.assert_array_equal(calibrated.get_ydata(), epochs["validation_loss_calibrated"])
+    assert list(kept.get_xdata()) == [3, 3]
     without = epochs.assign(**{name: np.nan for name in epochs.columns if "validation" in name})
     assert len(plot.training(without).get_lines()) == 1

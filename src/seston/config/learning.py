@@ -34,7 +34,10 @@ class Training(Strict):
     image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
     epochs: int = Field(12, ge=1, description="times that each picture is seen, at most")
     patience: int = Field(
-        5, ge=1, description="epochs without gain on the validation part, after which it ends"
+        5,
+        ge=1,
+        description="epochs without gain on the validation part, after which it ends; counted "
+        "from the middle of the training, where the rate has fallen to half",
     )
     batch_size: int = Field(64, ge=2, description="vignettes of one step")
     learning_rate: Positive = Field(

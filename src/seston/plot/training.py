@@ -18,8 +18,9 @@ def training(epochs: pd.DataFrame, *, figure: Figure | None = None) -> Axes:
     Parameters
     ----------
     epochs : DataFrame
-        One row an epoch: epoch, loss, validation_loss, validation_accuracy and
-        validation_balanced_accuracy (NaN where there is no validation part).
+        One row an epoch: epoch, loss, validation_loss, validation_loss_calibrated,
+        validation_accuracy and validation_balanced_accuracy (NaN where there is no validation
+        part).
     figure : Figure, optional
         Where to draw; else a new one.
 
@@ -33,7 +34,11 @@ def training(epochs: pd.DataFrame, *, figure: Figure | None = None) -> Axes:
     _lines(
         losses,
         epochs,
-        {"loss": ("learned from", BLUE), "validation_loss": ("validation", VERMILION)},
+        {
+            "loss": ("learned from", BLUE),
+            "validation_loss": ("validation", VERMILION),
+            "validation_loss_calibrated": ("validation, calibrated", GREEN),
+        },
     )
     _lines(
         accuracies,
@@ -52,7 +57,7 @@ def _lines(ax: Axes, epochs: pd.DataFrame, columns: dict[str, tuple[str, str]]) 
     for name, (label, colour) in columns.items():
         if epochs[name].notna().any():
             ax.plot(epochs["epoch"], epochs[name], marker="o", ms=3, color=colour, label=label)
-    losses = epochs["validation_loss"]
+    losses = epochs["validation_loss_calibrated"]
     if losses.notna().any():
         best = epochs["epoch"].iloc[int(np.nanargmin(losses))]
         ax.axvline(best, color=GREY, lw=0.8, ls=":", label="epoch that was kept")

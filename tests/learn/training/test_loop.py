@@ -9,7 +9,7 @@ from seston.errors import ModelError
 
 torch = pytest.importorskip("torch")
 
-from seston.learn.training import loop  # noqa: E402
+from seston.learn.training import checkpoint, loop  # noqa: E402
 from seston.learn.training.checkpoint import Checkpoint  # noqa: E402
 from seston.learn.training.pace import Settings  # noqa: E402
 
@@ -36,22 +36,32 @@ def test_it_learns_and_keeps_the_best_epoch() -> None:
     material, what = task()
     net = pupil()
     history = loop.run(net, material, what, Settings(40, 5, 8, 1e-2))
-    losses = [epoch.validation_loss for epoch in history]
+    best = history[loop.best_of(history)]
+    losses = [epoch.validation_loss_calibrated for epoch in history]
+    assert best.validation_loss_calibrated == min(losses)
     assert history[-1].validation_accuracy > 0.6
     with torch.inference_mode():
         logits = net(torch.from_numpy(material.table[what.validation]))
         truth = torch.from_numpy(what.labels[what.validation])
         assert float(torch.nn.functional.cross_entropy(logits, truth)) == pytest.approx(
-            min(losses), abs=1e-5
+            best.validation_loss, abs=1e-5
         )
 
 
 def test_it_ends_when_the_validation_rows_gain_no_more() -> None:
     material, what = task()
     history = loop.run(pupil(), material, what, Settings(500, 4, 8, 0.1, decay=0.0))
-    best = int(np.argmin([epoch.validation_loss for epoch in history]))
-    assert len(history) == best + 1 + 5
+    assert len(history) == loop.best_of(history) + 1 + 5
     assert len(history) < 500
+
+
+def test_while_the_rate_is_high_it_does_not_end_for_lack_of_gain() -> None:
+    material, what = task()
+    net = pupil()
+    loop.run(net, material, what, Settings(60, 60, 8, 1e-2))
+    history = loop.run(net, material, what, Settings(20, 2, 8, 50.0))
+    assert loop.best_of(history) == 0  # what it was before is better than all that came
+    assert len(history) == 1 + 10 + 3
 
 
 def test_without_validation_rows_all_epochs_are_run_and_the_last_is_kept() -> None:
@@ -109,14 +119,16 @@ def test_taken_up_in_the_middle_of_an_epoch_it_ends_with_the_same_weights(tmp_pa
     assert timeless == [(e.loss, e.validation_loss, e.learning_rate) for e in expected[1:]]
 
 
-@pytest.mark.parametrize("damage", ["cut", "pickle", "another"])
+@pytest.mark.parametrize("damage", ["cut", "pickle", "another", "earlier format"])
 def test_a_checkpoint_that_is_damaged_or_of_another_training_is_not_taken_up(
-    tmp_path: Path, damage: str, caplog
+    tmp_path: Path, damage: str, caplog, monkeypatch
 ) -> None:
     path = tmp_path / "c.safetensors"
     Checkpoint(path, "theirs" if damage == "another" else "ours").write(
         {"net.x": torch.zeros(3)}, {"step": 3}
     )
+    if damage == "earlier format":
+        monkeypatch.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-5])
     if damage == "pickle":

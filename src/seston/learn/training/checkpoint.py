@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 300.0
 KEY = "training"
+FORMAT = 2
+"""Of what is kept: another one when the facts or the tensors change."""
 
 
 @dataclass(slots=True)
@@ -51,7 +53,7 @@ class Checkpoint:
         """Keep where the training stands."""
         import safetensors.torch
 
-        text = json.dumps({"identity": self.identity, **facts})
+        text = json.dumps({"identity": self.identity, "format": FORMAT, **facts})
         plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
         with new_file(self.path) as draft:
             safetensors.torch.save_file(plain, draft, {KEY: text})
@@ -65,7 +67,7 @@ class Checkpoint:
             with safetensors.safe_open(self.path, "pt") as opened:
                 facts: Any = json.loads(opened.metadata()[KEY])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-            known = facts["identity"] == self.identity
+            known = (facts["identity"], facts.get("format")) == (self.identity, FORMAT)
         except FileNotFoundError:
             return None
         except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError):

@@ -173,15 +173,16 @@ def fine_tune(
 
 
 def _line(epoch: loop.Epoch, epochs: int) -> str:
+    validation = (
+        f"validation loss {epoch.validation_loss:.3f} ({epoch.validation_loss_calibrated:.3f} "
+        f"calibrated), accuracy {epoch.validation_accuracy:.3f}, balanced "
+        f"{epoch.validation_balanced_accuracy:.3f}"
+    )
     if epoch.epoch == 0:
-        return (
-            f"before: validation loss {epoch.validation_loss:.3f}, accuracy "
-            f"{epoch.validation_accuracy:.3f}, balanced {epoch.validation_balanced_accuracy:.3f}"
-        )
+        return f"before: {validation}"
     return (
-        f"epoch {epoch.epoch} of {epochs}: loss {epoch.loss:.3f}, validation loss "
-        f"{epoch.validation_loss:.3f}, accuracy {epoch.validation_accuracy:.3f}, balanced "
-        f"{epoch.validation_balanced_accuracy:.3f}, {epoch.images_per_s:,.0f} images/s"
+        f"epoch {epoch.epoch} of {epochs}: loss {epoch.loss:.3f}, {validation}, "
+        f"{epoch.images_per_s:,.0f} images/s"
     )
 
 

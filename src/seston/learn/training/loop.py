@@ -23,6 +23,7 @@ from torch import nn
 from seston.errors import ModelError
 from seston.learn.training.checkpoint import Checkpoint
 from seston.learn.training.pace import Settings
+from seston.learn.training.validation import Verdict, judge
 from seston.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -90,10 +91,25 @@ class Epoch:
     learning_rate: float
     loss: float
     validation_loss: float
+    validation_loss_calibrated: float
     validation_accuracy: float
     validation_balanced_accuracy: float
     seconds: float
     images_per_s: float
+
+
+def best_of(history: Sequence[Epoch]) -> int:
+    """Number of the epoch with the lowest calibrated loss; without validation rows the last.
+
+    Examples
+    --------
+    >>> best_of([])
+    0
+    """
+    losses = [epoch.validation_loss_calibrated for epoch in history]
+    if not losses or np.isnan(losses).all():
+        return max(0, len(losses) - 1)
+    return int(np.nanargmin(losses))
 
 
 Tell = Callable[[Epoch], None]
@@ -185,7 +201,8 @@ class _Training:
     def has_ended(self) -> bool:
         """Say whether the last epoch is over, or no better one has come for long enough."""
         done = len(self._state.history) - 1
-        waited = done - self._state.best > self._settings.patience
+        since = max(self._state.best, self._settings.patient_from)
+        waited = done - since > self._settings.patience
         stops = len(self._task.validation) > 0 and done > 0 and waited
         return done >= self._settings.epochs or stops
 
@@ -218,13 +235,10 @@ class _Training:
 
     def _close(self, number: int, seconds: float) -> Epoch:
         state, n = self._state, len(self._task.learned)
-        loss, accuracy, balanced = self._validate()
-        rate = self._settings.rate(number + 1)
-        found = Epoch(
-            number + 1, rate, state.loss_sum / n, loss, accuracy, balanced, seconds, n / seconds
-        )
+        rate, loss = self._settings.rate(number + 1), state.loss_sum / n
+        found = Epoch(number + 1, rate, loss, *self._validate(), seconds, n / seconds)
         state.history.append(found)
-        if not loss >= min(e.validation_loss for e in state.history[:-1]):
+        if best_of(state.history) == number + 1:
             state.best, self._best = number + 1, copy.deepcopy(self._pupil.state_dict())
         state.loss_sum, state.seconds = 0.0, 0.0
         self._keep()
@@ -265,23 +279,18 @@ class _Training:
         losses = nn.functional.cross_entropy(logits, labels, reduction="none")
         return losses * self._weights[labels]
 
-    def _validate(self) -> tuple[float, float, float]:
-        """Weighted loss, accuracy and balanced accuracy on the validation rows."""
+    def _validate(self) -> Verdict:
+        """Judge the network by the validation rows."""
         rows = self._task.validation
         if len(rows) == 0:
-            return np.nan, np.nan, np.nan
-        loss, named = 0.0, []
+            return Verdict()
+        logits = []
         self._pupil.eval()
         with torch.inference_mode():
-            for some, loaded in self._loaded(np.array_split(rows, -(-len(rows) // 256))):
-                logits = self._logits(loaded, None)
-                loss += float(self._loss(some, logits).sum())
-                named.append(logits.argmax(dim=1).cpu().numpy())
-        truth = self._task.labels[rows]
-        right = np.concatenate(named) == truth
-        seen = np.bincount(truth)
-        recall = np.bincount(truth, right)[seen > 0] / seen[seen > 0]
-        return loss / len(rows), float(right.mean()), float(recall.mean())
+            for _, loaded in self._loaded(np.array_split(rows, -(-len(rows) // 256))):
+                logits.append(self._logits(loaded, None).cpu().numpy())
+        weights = self._weights.cpu().numpy()
+        return judge(np.concatenate(logits), self._task.labels[rows], weights)
 
     def _loaded(
         self, batches: Sequence[Int64Array]

@@ -19,7 +19,8 @@ class Settings:
     epochs : int
         Times that each row is seen, at most.
     patience : int
-        Epochs without a lower validation loss, after which it ends.
+        Epochs without a lower validation loss, after which it ends; counted from
+        `patient_from` on.
     batch_size : int
         Rows of one step of AdamW.
     rows_at_a_time : int
@@ -46,6 +47,15 @@ class Settings:
     bfloat16: bool = False
     seed: int = 0
     rows_at_a_time: int = 1 << 30
+
+    @property
+    def patient_from(self) -> float:
+        """Epoch from which on it may end for lack of gain.
+
+        Under a rate that falls to 0, epochs at its height often gain nothing, and the last ones
+        gain most: patience begins where the rate is half of what it was.
+        """
+        return self.epochs / 2 if self.decay is None else 0
 
     def rate(self, epochs: float) -> float:
         """Give the learning rate after so many epochs.

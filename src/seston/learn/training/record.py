@@ -21,7 +21,7 @@ from seston.learn.judging.appraise import appraise
 from seston.learn.judging.calibration import prior
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.splits import TEST, TRAIN, VALIDATION
-from seston.learn.training.loop import Epoch
+from seston.learn.training.loop import Epoch, best_of
 from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
 from seston.taxonomy import Taxon
 
@@ -150,12 +150,10 @@ def _taxonomy(pictures: LearningSet) -> dict[str, dict[str, Any]]:
 def _epochs(settings: config.Training, history: Sequence[Epoch]) -> dict[str, Any]:
     if not history:
         return {"epochs": 0}
-    losses = [epoch.validation_loss for epoch in history]
-    best = len(history) - 1 if np.isnan(losses).all() else int(np.nanargmin(losses))
     kept = ("learning_rate", "batch_size", "augment")
     return {
         "epochs": len(history) - 1,
-        "best_epoch": best,
+        "best_epoch": best_of(history),
         **settings.model_dump(include=set(kept)),
     }
 
