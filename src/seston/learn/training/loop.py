@@ -99,7 +99,7 @@ class Epoch:
 
 
 def best_of(history: Sequence[Epoch]) -> int:
-    """Number of the epoch with the lowest calibrated loss; without validation rows the last.
+    """Give the number of the epoch with the lowest calibrated loss; else of the last.
 
     Examples
     --------
