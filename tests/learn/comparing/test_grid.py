@@ -113,6 +113,18 @@ def test_published_rows_stand_beside_those_of_the_same_instrument() -> None:
     assert len(published("drawings")) == 0
 
 
+def test_energy_is_a_column_where_it_was_counted() -> None:
+    pytest.importorskip("torch")
+    from seston.learn.comparing.leaderboard import HEADINGS, as_markdown, leaderboard
+
+    rows = pd.DataFrame(0.5, index=range(2), columns=[c for c in HEADINGS if c != "seeds"])
+    rows = rows.assign(data=["a", "b"], model="m", seed=0, joules_per_image=[0.0312, np.nan])
+    counted, not_counted = as_markdown(leaderboard(rows)).split("### b")
+    assert "| J/image |" in counted
+    assert "| 0.0312 |" in counted
+    assert "J/image" not in not_counted
+
+
 def test_a_damaged_cell_is_told(folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from seston.learn.comparing.cells import path_of, read_cell

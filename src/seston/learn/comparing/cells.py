@@ -18,6 +18,7 @@ from seston.config import Training
 from seston.errors import StoreError
 from seston.learn import preprocess
 from seston.learn._torch import device
+from seston.learn.comparing.energy import energy
 from seston.learn.comparing.grid import MEASURED, Cell, Data, Grid
 from seston.learn.heads import HEADS, Lesson, taxon_weights
 from seston.learn.judging import metrics
@@ -52,12 +53,15 @@ class Looked:
     images_per_s : float
         Vignettes per second while it looked, resizing with them; of the measuring of features
         where there is no network.
+    joules_per_image : float
+        Energy that it took; NaN where that is not known.
     parameters : int
         Numbers that the network holds.
     """
 
     features: Float32Array
     images_per_s: float
+    joules_per_image: float
     parameters: int
 
 
@@ -150,6 +154,7 @@ def _frozen(
     return scores, pictures.labels[parts == TEST], {
         "parameters": looked.parameters + sum(a.size for a in head.arrays.values()),
         "images_per_s": 1 / (1 / looked.images_per_s + 1 / own),
+        "joules_per_image": _known(looked.joules_per_image),
         "training_s": fitted - begin + len(pictures.labels) / looked.images_per_s,
         "device": str(device()),
     }  # fmt: skip
@@ -170,13 +175,14 @@ def _tuned(
     tested, model = load_held_out(folder, card).test, load_model(folder)
     some = slice(TIMED)
     sizes = preprocess.pixel_sizes(len(pictures.labels), pictures.pixel_sizes_mm)
-    speed = _timed(
+    speed, joules = _timed(
         lambda: model.predict(pictures.vignettes[some], sizes[some]), min(TIMED, len(sizes))
     )
     size = sum(p.numel() for p in backbones.build(network.backbone).module.parameters())
     return tested.scores, tested.labels, {
         "parameters": size + sum(a.size for a in model.head.arrays.values()),
         "images_per_s": speed,
+        "joules_per_image": _known(joules),
         "training_s": trained - begin,
         "device": str(device()),
     }  # fmt: skip
@@ -191,7 +197,9 @@ def look(grid: Grid, cell: Cell, pictures: LearningSet, out: Path) -> Looked:
             np.savez(file, **asdict(looked))
     try:
         with np.load(path, allow_pickle=False) as kept:
-            return Looked(kept["features"], float(kept["images_per_s"]), int(kept["parameters"]))
+            joules = float(kept["joules_per_image"]) if "joules_per_image" in kept else np.nan
+            own = float(kept["images_per_s"]), joules, int(kept["parameters"])
+            return Looked(kept["features"], *own)
     except (OSError, ValueError, KeyError):
         raise StoreError(
             "the features are damaged", where=path, cure="Delete it and run again."
@@ -204,12 +212,13 @@ def _look(grid: Grid, cell: Cell, pictures: LearningSet) -> Looked:
     sizes = preprocess.pixel_sizes(total, pictures.pixel_sizes_mm)
     found = []
     begin = time.perf_counter()
-    with progress(f"{cell.data}, {cell.network}", total, "vignettes") as shown:
+    with progress(f"{cell.data}, {cell.network}", total, "vignettes") as shown, energy() as spent:
         for start in range(0, total, CHUNK):
             rows = slice(start, start + CHUNK)
             found.append(extractor.features(pictures.vignettes[rows], sizes[rows]))
             shown.advance(len(found[-1]))
-    return Looked(np.concatenate(found), total / (time.perf_counter() - begin), parameters)
+    speed = total / (time.perf_counter() - begin)
+    return Looked(np.concatenate(found), speed, spent.joules / total, parameters)
 
 
 def _extractor(grid: Grid, cell: Cell) -> tuple[Extractor | Measurer, int]:
@@ -237,12 +246,18 @@ def _lesson(
     )
 
 
-def _timed(run: Callable[[], object], n: int) -> float:
-    """Give the things done per second, of a second run: the first one warms up."""
+def _timed(run: Callable[[], object], n: int) -> tuple[float, float]:
+    """Give things done per second, and joules for each, of a second run: the first warms up."""
     run()
     begin = time.perf_counter()
-    run()
-    return n / (time.perf_counter() - begin)
+    with energy() as spent:
+        run()
+    return n / (time.perf_counter() - begin), spent.joules / n
+
+
+def _known(value: float) -> float | None:
+    """Give a number as JSON has it, in which there is no NaN."""
+    return None if np.isnan(value) else value
 
 
 def _plankton(taxa: tuple[str, ...], data: Data) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ HEADINGS = {
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "F1 (macro)",
     "images_per_s": "images/s",
+    "joules_per_image": "J/image",
     "training_s": "training, s",
     "seeds": "seeds",
 }
@@ -54,7 +55,9 @@ def found(grid: Grid, out: Path) -> pd.DataFrame:
 
 
 def _costs(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: facts[key] for key in ("parameters", "images_per_s", "training_s", "n_test")}
+    costs = {key: facts[key] for key in ("parameters", "images_per_s", "training_s", "n_test")}
+    joules = facts.get("joules_per_image")
+    return costs | {"joules_per_image": np.nan if joules is None else joules}
 
 
 def name(network: str, head: str, epochs: int) -> str:
@@ -95,7 +98,8 @@ def as_markdown(board: pd.DataFrame, of: Sequence[str] | None = None) -> str:
     parts = []
     for data in of or list(dict.fromkeys(board["data"])):
         own = board[board["data"] == data]
-        parts += [f"### {data}", "", *_table(own, list(HEADINGS)), ""]
+        known = [column for column in HEADINGS if own[column].notna().any()]
+        parts += [f"### {data}", "", *_table(own, known), ""]
         if len(theirs := published(data)):
             columns = [c for c in HEADINGS if c in theirs]
             parts += ["Published, on another and larger set:", "", *_table(theirs, columns), ""]
@@ -111,9 +115,13 @@ def _table(rows: pd.DataFrame, columns: list[str]) -> list[str]:
 
 def _cell(row: pd.Series[Any], column: str) -> str:
     value = row[column]
+    if pd.isna(value):
+        return ""
     if column in PERCENT:
         spread = row.get(f"{column}_sd", np.nan)
         return f"{100 * value:.1f}" + ("" if np.isnan(spread) else f" ± {100 * spread:.1f}")
     if column == "parameters":
         return f"{value / 1e6:.2f}"
+    if column == "joules_per_image":
+        return f"{value:.3g}"
     return f"{value:.0f}" if column in {"images_per_s", "training_s"} else str(value)
