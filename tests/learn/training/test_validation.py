@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
+from seston.learn.judging import calibration
 from seston.learn.training.validation import judge
 
 
@@ -29,10 +30,26 @@ def test_a_network_that_is_only_too_sure_is_as_good_as_one_that_is_not() -> None
     logits, truth = some()
     honest, sure = (judge(factor * logits, truth, np.ones(5)) for factor in (1, 6))
     assert sure.loss > 1.5 * honest.loss
-    assert sure.calibrated_loss == pytest.approx(honest.calibrated_loss, rel=1e-4)
+    assert sure.calibrated_loss == pytest.approx(honest.calibrated_loss, rel=1e-3)
     assert honest.calibrated_loss == pytest.approx(honest.loss, rel=0.01)  # scores drawn from it
     assert honest.calibrated_loss <= honest.loss
     assert sure.accuracy == honest.accuracy
+
+
+def test_it_is_the_loss_that_a_calibrated_model_has() -> None:
+    logits, truth = some()
+    scores = np.exp(log_softmax(3 * logits, axis=1))
+    own = calibration.fit_kind("temperature", scores, truth).apply(scores)
+    expected = float(-np.log(own[np.arange(len(truth)), truth]).mean())
+    assert judge(3 * logits, truth, np.ones(5)).calibrated_loss == pytest.approx(expected, rel=1e-3)
+
+
+def test_of_two_that_name_all_rightly_the_clearer_is_better() -> None:
+    truth = np.arange(30) % 3
+    faint, clear = (
+        judge(factor * np.eye(3, dtype=np.float32)[truth], truth, np.ones(3)) for factor in (1, 4)
+    )
+    assert 0 < clear.calibrated_loss < faint.calibrated_loss < faint.loss
 
 
 def test_balanced_accuracy_is_of_the_taxa_that_are_there() -> None:
