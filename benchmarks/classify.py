@@ -105,6 +105,14 @@ def peak(setting: Setting, dtype: torch.dtype) -> float:
     return max(found)
 
 
+def peaks_of(setting: Setting) -> dict[str, float]:
+    """Operations per second in float32, and in bfloat16 where the device has it."""
+    found = {"f32": peak(setting, torch.float32)}
+    if not engines.is_emulated("eager-bf16", setting.device):
+        found["bf16"] = peak(setting, torch.bfloat16)
+    return found
+
+
 def operations(backbone: backbones.Backbone, side: int) -> int:
     """Floating-point operations of one square: multiplications and additions."""
     from torch.utils.flop_counter import FlopCounterMode
@@ -176,6 +184,9 @@ def rates_of_engines(model: Path, objects: Path, total: int, setting: Setting) -
     for name in engines.available(setting.device):
         if setting.quick and name.startswith("compiled"):
             continue  # half a minute each
+        if engines.is_emulated(name, setting.device):
+            print(f"  {name}: left out, for this processor has no bfloat16")
+            continue
         try:
             engine = engines.make(name, backbone, place)
             engine(setting.squares)
@@ -307,15 +318,15 @@ def report(
     setting: Setting,
 ) -> None:  # fmt: skip
     flops = operations(backbone, setting.side)
-    peaks = {d: peak(setting, t) for d, t in (("f32", torch.float32), ("bf16", torch.bfloat16))}
+    peaks = peaks_of(setting)
     slow = setting.batch / setting.seconds(plain(backbone, setting))
     rates = rates_of_engines(model, objects, len(vignettes), setting)
     truth = labels_of(model, engines.EAGER, vignettes, setting)
     best = truth.scores.argmax(axis=1)
     where = "one core" if setting.device.type == "cpu" else torch.cuda.get_device_name()
-    print(f"{backbone.name} at {setting.side} px: {flops / 1e9:.3f} GFLOP; {where}; peak "
-          f"{peaks['f32'] / 1e9:,.0f} GFLOP/s in f32, {peaks['bf16'] / 1e9:,.0f} in bf16; "
-          f"{len(vignettes):,} vignettes")  # fmt: skip
+    shown = ", ".join(f"{found / 1e9:,.0f} in {dtype}" for dtype, found in peaks.items())
+    print(f"{backbone.name} at {setting.side} px: {flops / 1e9:.3f} GFLOP; {where}; "
+          f"peak, GFLOP/s: {shown}; {len(vignettes):,} vignettes")  # fmt: skip
     print(f"{'engine':16}{'squares/s':>11}{'x plain':>9}{'of peak':>9}{'labels':>9}"
           f"{'again':>8}{'labels':>9}{'from Zarr':>11}{'of bare':>9}{'hours':>9}")  # fmt: skip
     print(f"{'plain eager':16}{slow:>11,.0f}{1:>9.2f}{slow * flops / peaks['f32']:>9.0%}")
