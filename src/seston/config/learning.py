@@ -41,7 +41,7 @@ class Training(Strict):
     )
     batch_size: int = Field(64, ge=2, description="vignettes of one step")
     learning_rate: Positive = Field(
-        3e-4, description="at its height (AdamW); it falls to 0 at the last epoch, as a cosine"
+        1e-3, description="at its height (AdamW); it falls to 0 at the last epoch, as a cosine"
     )
     augment: bool = Field(True, description="turn, flip, stretch and shear pictures at random")
     class_weight_power: float = Field(
