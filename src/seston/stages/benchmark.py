@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 def benchmark(grid: Grid, out: Path, cells: Iterable[Cell]) -> None:
     """Run cells that were not run yet, and write the tables of all that were.
 
-    A cell that fails is told and leaves the others to go on.
+    A cell that fails is told and leaves the others to go on. Several processes can share a grid
+    and its folder: what one has run, the others leave out.
 
     Raises
     ------
@@ -35,6 +36,8 @@ def benchmark(grid: Grid, out: Path, cells: Iterable[Cell]) -> None:
     failures: list[SestonError] = []
     todo = [cell for cell in cells if read_cell(out, cell) is None]
     for number, cell in enumerate(todo, start=1):
+        if read_cell(out, cell) is not None:  # another process at the same folder was faster
+            continue
         log.info("cell %d of %d: %s", number, len(todo), cell.name)
         try:
             run_cell(grid, cell, _pictures(grid.data[cell.data]), out)

@@ -103,6 +103,25 @@ def test_a_grid_goes_on_where_it_stood_and_writes_its_tables(folder: Path) -> No
     assert "| model | size, M | accuracy | average precision | average recall |" in text
 
 
+def test_what_another_process_ran_meanwhile_is_not_run_again(folder: Path, monkeypatch) -> None:
+    pytest.importorskip("torch")
+    from seston.stages import benchmark as stage
+
+    grid, out = small(folder), folder / "shared"
+    first, second, *_ = grid.cells()
+    ran = []
+
+    def run_both(grid, cell, pictures, out) -> None:
+        for each in (first, second):  # the other process is at `second`
+            run_cell(grid, each, pictures, out)
+        ran.append(cell)
+
+    run_cell = stage.run_cell
+    monkeypatch.setattr(stage, "run_cell", run_both)
+    stage.benchmark(grid, out, [first, second])
+    assert ran == [first]
+
+
 def test_published_rows_stand_beside_those_of_the_same_instrument() -> None:
     pytest.importorskip("torch")
     from seston.learn.comparing.leaderboard import published
