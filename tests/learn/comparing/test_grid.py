@@ -132,6 +132,16 @@ def test_published_rows_stand_beside_those_of_the_same_instrument() -> None:
     assert len(published("drawings")) == 0
 
 
+def test_the_guide_shows_a_table_of_every_set_of_the_quick_grid() -> None:
+    guide = (Path(__file__).parents[3] / "docs/how-deep.md").read_text("utf-8")
+    shown = {name: Path("here") for name in ("isiis", "zooscan", "uvp6")}
+    quick = load_grid("quick", shown)
+    for name in shown:
+        rows = guide.split(f"### {name}\n", 1)[1].split("Published")[0]
+        models = {cell.model for cell in quick.cells()}
+        assert rows.count("\n| ") - 1 == len(models), name
+
+
 def test_energy_is_a_column_where_it_was_counted() -> None:
     pytest.importorskip("torch")
     from seston.learn.comparing.leaderboard import HEADINGS, as_markdown, leaderboard
