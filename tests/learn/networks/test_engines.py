@@ -104,6 +104,16 @@ def test_an_engine_that_cannot_run_here_is_refused(trained, monkeypatch) -> None
     assert engines.available(torch.device("mps")) == [engines.EAGER]
 
 
+@pytest.mark.parametrize("has", [True, False])
+def test_bfloat16_is_emulated_where_the_processor_has_none(monkeypatch, has: bool) -> None:
+    monkeypatch.setattr(engines, "_has_bfloat16", lambda: has)
+    assert engines.is_emulated("eager-bf16", CPU) is not has
+    assert not engines.is_emulated("eager", CPU)
+    assert not engines.is_emulated("eager-bf16", torch.device("cuda"))
+    if not has:
+        assert "openvino-bf16" not in engines.available(CPU)
+
+
 def test_the_configuration_offers_every_engine() -> None:
     from typing import get_args
 
