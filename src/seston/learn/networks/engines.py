@@ -98,7 +98,7 @@ def available(device: torch.device) -> list[str]:
 def is_emulated(name: str, device: torch.device) -> bool:
     """Say whether an engine computes in bfloat16 on a processor that has none.
 
-    It gives the same features as elsewhere, at a tenth of the speed of float32.
+    It works there, far slower than in float32.
     """
     return not is_exact(name) and device.type == "cpu" and not _has_bfloat16()
 
