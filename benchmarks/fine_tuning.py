@@ -1,7 +1,7 @@
 """What fine-tuning gains over the network as it comes, on real vignettes.
 
     python benchmarks/fine_tuning.py [--quick] [--data FOLDER] [--folder FOLDER] [--epochs 8]
-        [--learning-rate 1e-3] [--class-weight-power 0.25] [--choose]
+        [--learning-rate RATE] [--class-weight-power 0.25] [--choose]
 
 Of each class of ISIIS vignettes at most 60: a fifth to test, 3 % to choose the epoch by, the rest
 to learn from. One network (`tf_efficientnet_lite0` at 128 pixels, a linear head), frozen and tuned,
@@ -100,7 +100,7 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="where models are kept; else nowhere")
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--class-weight-power", type=float, default=0.25)
     parser.add_argument("--choose", action="store_true", help="leave the test part alone")
     told = parser.parse_args()

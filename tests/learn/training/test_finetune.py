@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from drawings import settings, write_learning_set
 
+from seston.config import Training
 from seston.learn import load_card, load_held_out, load_model, read_learning_set, train
 
 torch = pytest.importorskip("torch")
@@ -86,6 +87,21 @@ def test_curves_and_the_split_lie_beside_the_weights(tuned: Path) -> None:
     split = list(csv.DictReader((tuned / "model/split.csv").open()))
     assert len(split) == 24
     assert {row["part"] for row in split} == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("told", "n", "expected"), [(None, 395, 3e-4), (None, 2690, 1e-3), (0.01, 395, 0.01)]
+)
+def test_few_steps_get_a_low_rate_unless_one_is_told(told, n: int, expected: float) -> None:
+    from seston.learn.training import train as train_module
+
+    settings = Training(epochs=8, batch_size=64, learning_rate=told)
+    assert train_module._with_a_rate(settings, n).learning_rate == expected
+
+
+def test_the_card_tells_the_rate(tuned: Path) -> None:
+    card = load_model(tuned / "model", device="cpu").card
+    assert card.training["learning_rate"] == FEW["learning_rate"]
 
 
 @pytest.mark.slow

@@ -187,7 +187,15 @@ def _line(epoch: loop.Epoch, epochs: int) -> str:
 
 
 def loop_settings(settings: config.Training, device: torch.device) -> Settings:
-    """Say how the loop runs on a device."""
+    """Say how the loop runs on a device.
+
+    Raises
+    ------
+    ValueError
+        The rate of learning is not settled.
+    """
+    if settings.learning_rate is None:
+        raise ValueError("no rate of learning: `train` settles it")
     return Settings(
         epochs=settings.epochs,
         patience=settings.patience,

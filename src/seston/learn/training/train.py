@@ -32,6 +32,7 @@ from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.sources import read_learning_set
 from seston.learn.sets.splits import TRAIN, VALIDATION, split, split_table
 from seston.learn.training.checkpoint import checkpoint_of
+from seston.learn.training.pace import usual_rate
 from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
 from seston.progress import progress
 
@@ -96,7 +97,7 @@ def train(
         trained = trainer.train()
         files = {WEIGHTS: weights(trained), HELD_OUT: trained.held_out.content()}
         hashes = [hashlib.sha256(content).hexdigest() for content in files.values()]
-        card = card_of(pictures, settings, trained, *hashes)
+        card = card_of(pictures, trainer.settings, trained, *hashes)
         files[CARD] = card.text().encode()
         files[SPLIT] = split_table(pictures, trained.parts).encode()
         if (same := duplicates(pictures)).conflicts:
@@ -126,9 +127,10 @@ class _Trainer:
         model: Path,
         resume: bool,
     ) -> None:
-        self._pictures, self._settings, self._device = pictures, settings, device
+        self._pictures, self._device = pictures, device
         self._parts = split(pictures, settings.seed)
         learned = pictures.labels[self._parts == TRAIN]
+        self.settings = _with_a_rate(settings, len(learned))
         power = settings.class_weight_power
         self._weights = taxon_weights(learned, len(pictures.taxa), power)
         self._measured = () if settings.inputs == "deep" else Measurer().names
@@ -141,14 +143,14 @@ class _Trainer:
         backbone, sha256 = self._backbone()
         history: list[Epoch] = []
         head: Head | None = None
-        if backbone is not None and self._settings.tunes:
+        if backbone is not None and self.settings.tunes:
             backbone, head, history = self._tuned(backbone)
         features = self._features(self._extractor(backbone), "train")
         if head is None or not self._is_whole(head):
-            head = HEADS[self._settings.head].fit(self._lesson(features, backbone))
+            head = HEADS[self.settings.head].fit(self._lesson(features, backbone))
         familiar = self._familiar(features)
         scored = self._held_out(head, features, familiar)
-        calibration, held_out = calibrate(scored, self._settings.seed)
+        calibration, held_out = calibrate(scored, self.settings.seed)
         return Trained(
             backbone=backbone,
             weights_sha256=sha256,
@@ -163,20 +165,20 @@ class _Trainer:
 
     def _identity(self) -> str:
         """Hash of all that the weights depend on, so that no other training is taken up."""
-        told = self._settings.model_dump(mode="json", exclude={"patience", "tensorboard"})
+        told = self.settings.model_dump(mode="json", exclude={"patience", "tensorboard"})
         libraries = [version(name) for name in ("seston", "torch", "timm")]
         facts = [self._pictures.sha256, self._parts.tolist(), told, libraries, self._device.type]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _backbone(self) -> tuple[backbones.Backbone | None, str]:
-        if self._settings.inputs == "measured":
+        if self.settings.inputs == "measured":
             return None, ""
-        return backbones.pretrained(self._settings.backbone, self._settings.weights)
+        return backbones.pretrained(self.settings.backbone, self.settings.weights)
 
     def _extractor(self, backbone: backbones.Backbone | None) -> Joined:
         network = None
         if backbone is not None:
-            settings = self._settings
+            settings = self.settings
             network = Extractor(backbone, settings.image_size, self._device, settings.batch_size)
         return Joined(network, Measurer(self._measured))
 
@@ -200,7 +202,7 @@ class _Trainer:
             importance=_importance(features.shape[1], backbone),
             validation_features=features[parts == VALIDATION],
             validation_labels=labels[parts == VALIDATION],
-            seed=self._settings.seed,
+            seed=self.settings.seed,
         )
 
     # ------------------------------------------------------------- fine-tuning
@@ -215,23 +217,23 @@ class _Trainer:
             self._weights,
         )  # fmt: skip
         extractor = Extractor(
-            backbone, self._settings.image_size, self._device, self._settings.batch_size
+            backbone, self.settings.image_size, self._device, self.settings.batch_size
         )
         lesson = replace(
             self._lesson(self._features(extractor, "train, first look"), backbone),
             least_spread=LEAST_SPREAD,
         )
-        first = NEURAL_HEADS.get(self._settings.head, LinearHead).fit(lesson)
-        material = pictures_of(self._pictures, backbone, self._settings, self._device)
-        with _tensorboard(self._settings.tensorboard) as tell:
+        first = NEURAL_HEADS.get(self.settings.head, LinearHead).fit(lesson)
+        material = pictures_of(self._pictures, backbone, self.settings, self._device)
+        with _tensorboard(self.settings.tensorboard) as tell:
             return fine_tune(
-                backbone, first, material, task, self._settings,
+                backbone, first, material, task, self.settings,
                 checkpoint=self.checkpoint, tell=tell,
             )  # fmt: skip
 
     def _is_whole(self, head: Head) -> bool:
         """Say whether the head of the fine-tuning is the one that is wanted."""
-        return head.kind == self._settings.head and not self._measured
+        return head.kind == self.settings.head and not self._measured
 
     def _familiar(self, features: Float32Array) -> Familiar:
         learned = self._parts == TRAIN
@@ -245,6 +247,14 @@ class _Trainer:
         scores = head.predict_proba(features[rows])
         far = familiar.distance(features[rows])
         return HeldOut(scores, self._pictures.labels[rows], groups[rows], self._parts[rows], far)
+
+
+def _with_a_rate(settings: config.Training, n_learned: int) -> config.Training:
+    """Settle the rate of learning, where none was asked for."""
+    if settings.learning_rate is not None:
+        return settings
+    steps = settings.epochs * -(-n_learned // settings.batch_size)
+    return settings.model_copy(update={"learning_rate": usual_rate(steps)})
 
 
 def _numbers(groups: tuple[str, ...]) -> NDArray[np.int64]:
