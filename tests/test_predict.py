@@ -23,9 +23,11 @@ from seston.cli import app
 from seston.cluster import connect, worker_number
 from seston.config import Classification
 from seston.errors import ConfigError, InputError, ModelError, StoreError
-from seston.learn import load_model, train
+from seston.learn import load_card, load_model, train
 from seston.learn.networks import engines
+from seston.stages import predict as stage
 from seston.stages.classify import Scorer, classify, device_of
+from seston.stages.naming import naming_of
 from seston.stages.predict import Pictures, predict_objects, predict_pictures
 
 torch = pytest.importorskip("torch")
@@ -161,6 +163,39 @@ def test_what_is_no_source_is_refused_and_nothing_is_written(
     with pytest.raises(StoreError, match="no such dataset"):
         predict_objects(chosen(model), tmp_path, tmp_path / "out.csv", client)
     assert not list(tmp_path.glob("out*"))
+
+
+def test_a_task_of_which_nothing_can_be_read_leaves_the_others(
+    model: Path, pictures: Path, tmp_path: Path, client: Client, monkeypatch
+) -> None:
+    monkeypatch.setattr(stage, "PICTURES_PER_TASK", 2)
+    folder = tmp_path / "some"
+    folder.mkdir()
+    for name, source in zip("ab", sorted(pictures.rglob("é*.png"))[:2], strict=True):
+        shutil.copy(source, folder / f"{name}.png")
+    for name in "cd":
+        (folder / f"{name}.png").write_bytes(b"no picture")
+    strict = chosen(model, unknown_false_alarm=0.05)
+    done = predict_pictures(strict, folder, tmp_path / "out.csv", client, Pictures())
+    assert (done.rows, done.unreadable) == (2, 2)
+    assert pd.read_csv(tmp_path / "out.csv")["path"].tolist() == ["a.png", "b.png"]
+
+
+def test_a_score_that_does_not_promise_the_precision_gives_no_taxon(
+    model: Path, pictures: Path, tmp_path: Path, client: Client
+) -> None:
+    strict = chosen(model, target_precision=0.6)
+    predict_pictures(chosen(model), pictures, tmp_path / "all.csv", client, Pictures())
+    predict_pictures(strict, pictures, tmp_path / "sure.csv", client, Pictures())
+    every, sure = (
+        pd.read_csv(tmp_path / f"{name}.csv", keep_default_na=False) for name in ("all", "sure")
+    )
+    least = dict(zip(load_card(model).taxa, naming_of(strict, ()).threshold, strict=True))
+    score = every["score"].to_numpy(np.float16).astype(float)
+    expected = np.where(score >= every["taxon"].map(least), every["taxon"], "")
+    assert sure["taxon"].tolist() == expected.tolist()
+    assert 0 < (sure["taxon"] == "").sum() < len(sure)
+    pd.testing.assert_frame_equal(every.drop(columns="taxon"), sure.drop(columns="taxon"))
 
 
 def test_the_command_wants_pictures_or_objects(model: Path, tmp_path: Path) -> None:

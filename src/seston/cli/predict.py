@@ -46,6 +46,13 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    target_precision: Annotated[
+        float | None,
+        typer.Option(
+            help="Give no taxon where the score does not promise this precision of it.",
+            show_default=False,
+        ),
+    ] = None,
     unknown_false_alarm: Annotated[
         float | None,
         typer.Option(
@@ -73,7 +80,7 @@ def predict(
         raise ConfigError("give either --images or --objects")
     settings = checked(
         Classification, model=model, engine=engine, gpus=gpus, batch_size=batch_size,
-        unknown_false_alarm=unknown_false_alarm,
+        target_precision=target_precision, unknown_false_alarm=unknown_false_alarm,
     )  # fmt: skip
     how = stage.Pictures(
         pixel_size_mm, polarity.value, "auto" if crop_bottom is None else crop_bottom

@@ -53,11 +53,8 @@ class Naming:
             Their numbers by reason, as attributes of a dataset.
         """
         scores = scores[:, : self.n_taxa]
-        best = scores.argmax(axis=1)
-        unknown, below = self.unknown(scores), np.zeros(len(best), bool)
-        if self.threshold is not None:
-            score = scores[np.arange(len(best)), best].astype(np.float64)
-            below = (score < self.threshold[best]) & ~unknown
+        best, unknown = scores.argmax(axis=1), self.unknown(scores)
+        below = self.below_threshold(scores) & ~unknown
         counts = dict(zip(REASONS, (int(unknown.sum()), int(below.sum())), strict=True))
         return np.where(unknown | below, -1, best).astype(np.int16), counts
 
@@ -68,6 +65,17 @@ class Naming:
         from seston.learn.judging.unknown import unknown
 
         return unknown(scores, self.unknown_above)
+
+    def below_threshold(self, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """Tell of which objects (n,) the best of the scores (n, n_taxa) is too low for its taxon.
+
+        Scores are rounded as datasets keep them: the thresholds were chosen so.
+        """
+        if self.threshold is None:
+            return np.zeros(len(scores), bool)
+        best = scores.argmax(axis=1)
+        score = scores[np.arange(len(best)), best].astype(np.float16).astype(np.float64)
+        return np.asarray(score < self.threshold[best])
 
 
 def naming_of(settings: Classification | None, scores: Sequence[Path]) -> Naming:

@@ -28,6 +28,7 @@ from seston.progress import Progress, progress
 from seston.stages.classify import Scorer, choose, model_of, ranges
 from seston.stages.naming import naming_of
 from seston.store import check_whole, open_group, read_column
+from seston.store.objects import length
 
 log = logging.getLogger(__name__)
 
@@ -83,14 +84,14 @@ def predict_pictures(
     Parameters
     ----------
     settings : Classification
-        Model, engine, batch_size, gpus and unknown_false_alarm are used.
+        Model, engine, batch_size, gpus, target_precision and unknown_false_alarm are used.
     source : Path
         A folder, of which all PNG, JPEG, TIFF and BMP files are taken, or a CSV with a column
         ``path`` (relative to its own folder).
     out : Path
-        CSV: ``path`` as in the source, ``taxon`` (of the highest score; empty for what is like
-        nothing that the model learned, where that is asked for), ``score``, then a column for each
-        taxon. Beside it ``<out>.unreadable.txt`` lists what could not be read, if any.
+        CSV: ``path`` as in the source, ``taxon`` (of the highest score; empty where that does not
+        promise the precision that is asked for, or the picture is like nothing that the model
+        learned), ``score``, then a column for each taxon. Beside it ``<out>.unreadable.txt`` lists what could not be read, if any.
     how : Pictures
 
     Raises
@@ -110,7 +111,8 @@ def predict_pictures(
         for few, found in cluster.stream(client, scorer, _counted(tasks, shown)):
             bad = set(few) - {name for name, _ in found}
             unreadable += [name for name in few if name in bad]
-            write([name for name, _ in found], np.array([scores for _, scores in found]))
+            if found:
+                write([name for name, _ in found], np.array([scores for _, scores in found]))
             written += len(found)
             shown.advance(len(few), len(found))
         if not written:
@@ -129,13 +131,12 @@ def predict_objects(settings: Classification, source: Path, out: Path, client: C
     Parameters
     ----------
     settings : Classification
-        Model, engine, batch_size, gpus and unknown_false_alarm are used.
+        Model, engine, batch_size, gpus, target_precision and unknown_false_alarm are used.
     source : Path
         An objects.zarr, or the folder that holds it.
     out : Path
         CSV: ``object_id``, ``taxon``, ``score``, then a column for each taxon. An object without
-        a vignette has no taxon, nor has one like nothing that the model learned, where that is
-        asked for.
+        a vignette has no taxon either.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def predict_objects(settings: Classification, source: Path, out: Path, client: C
     source = source if (source / "zarr.json").exists() else source / "objects.zarr"
     group = open_group(source)
     check_whole(source)
-    total, done = len(read_column(group, "object_id")), 0
+    total, done = length(group, "object_id"), 0
     scorer = Scorer(settings, choose_once(client, settings))
     tasks = ((source, start, stop) for start, stop in ranges(total, settings.gpus))
     with (
@@ -285,8 +286,8 @@ def _table(
         table.writerow([key, "taxon", "score", *taxa])
 
         def write(names: Sequence[str], scores: NDArray[np.float32]) -> None:
-            strange = naming.unknown(scores)
-            for name, row, unnamed in zip(names, scores.tolist(), strange, strict=True):
+            nameless = naming.unknown(scores) | naming.below_threshold(scores)
+            for name, row, unnamed in zip(names, scores.tolist(), nameless, strict=True):
                 best = max(row)
                 taxon = "" if unnamed or best == 0 else taxa[row.index(best)]
                 table.writerow([name, taxon, _DIGITS % best, *(_DIGITS % s for s in row)])
