@@ -152,7 +152,8 @@ def test_what_the_classifier_bent_is_mended(gathered: Made, method: str):
     assert abs(mended[0] - true[0]) < abs(raw[0] - true[0]) / (
         1.5 if method == "thresholded" else 2
     )
-    assert found.attrs["quantification"] == f"{method}, from 900 held-out objects"
+    how = " at a precision of 0.9" if method == "thresholded" else ""
+    assert found.attrs["quantification"] == f"{method}{how}, from 900 held-out objects"
 
 
 @pytest.mark.parametrize("method", ["adjusted", "em", "thresholded"])
@@ -177,13 +178,21 @@ def test_every_object_stays_in_its_bin(gathered: Made, method: str):
     np.testing.assert_allclose(mended, raw, rtol=2e-3)
 
 
-def test_the_limits_hold_the_truth(gathered: Made):
-    found = gathered.of_the_whole_model("adjusted")
+@pytest.mark.parametrize("method", ["adjusted", "em", "thresholded"])
+def test_the_limits_hold_the_truth(gathered: Made, method: str):
+    found = gathered.of_the_whole_model(method)
     counted = found["count"].sum("taxon")
     rich = counted >= 20
     mean = found["concentration"].sum("taxon") * xr.DataArray(SHARES, dims="taxon")
     held = (found[ADJUSTED[1]] <= mean) & (mean <= found[ADJUSTED[2]])
     assert 0.9 <= float(held.where(rich).mean()) <= 1
+
+
+def test_trusted_are_names_of_the_precision_that_the_campaign_asks_for(gathered: Made):
+    usual = gathered.of_the_whole_model("thresholded")["concentration_adjusted"]
+    found = gathered.profiles("thresholded", target_precision=0.6)
+    assert "at a precision of 0.6" in found.attrs["quantification"]
+    assert not np.allclose(found["concentration_adjusted"], usual, equal_nan=True)
 
 
 def test_what_a_person_named_is_not_mended(made: Made):
@@ -430,4 +439,7 @@ def test_a_taxon_of_which_nothing_was_held_out_has_no_adjusted_number(made: Made
         group.attrs["model_sha256"] = before
     assert re.search("nothing was held out.* of: salp", caplog.text)
     assert found["concentration_adjusted"].sel(taxon="salp").isnull().all()
-    assert found["concentration_adjusted"].sel(taxon="copepod").notnull().any()
+    told = {name: found[name].sel(taxon="copepod") for name in ADJUSTED}
+    assert told["concentration_adjusted"].notnull().any()
+    every = made.of_the_whole_model("adjusted")["concentration_adjusted_upper"].sel(taxon="copepod")
+    assert told["concentration_adjusted_upper"].sum() < 1.5 * every.sum()

@@ -1,10 +1,14 @@
-"""What the model named, and what it did not: sums over all objects, range by range."""
+"""What the model named, and what it did not: sums over all objects, range by range.
+
+A range gives sums of the slots of its own water only: those of all would be many times as much.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +31,8 @@ Int = NDArray[np.int64]
 T = TypeVar("T")
 #: Slots, factors and scores of some objects.
 Looked = tuple[Int, Float, NDArray[np.float16]]
+#: Sums (k, n, outcome) of a range by the n slots of its water (`Part.slots`).
+Sums = Float
 
 _ROWS_AT_ONCE = 1 << 15
 
@@ -45,9 +51,6 @@ class Named:
     first: Float
     second: Float
     of_frames: Float
-
-    def __add__(self, other: Named) -> Named:
-        return Named(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +84,13 @@ class Source:
         """What the model can say of an object: a taxon, or that it is unknown."""
         return self.taxa + (self.unknown is not None)
 
-    def tasks(self) -> Iterator[tuple[int, Part]]:
-        """Give all ranges of objects in their order, and the number of objects in each."""
+    def parts(self) -> Iterator[Part]:
+        """Give all ranges of objects, in their order."""
         for start, stop, water in Tasks(open_group(self.objects), self.pieces, self.bins.slot):
-            part = Part(
-                self.objects, start, stop, water, slots(self.bins), self.bins.shape[1] + 1,
-                self.taxa, self.naming, self.unknown,
+            yield Part(
+                self.objects, start, stop, water, self.bins.shape[1] + 1, self.taxa, self.naming,
+                self.unknown,
             )  # fmt: skip
-            yield stop - start, part
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +102,6 @@ class Part:
     objects : Path
     start, stop : int
     water : Water
-    slots : int
-        Of the campaign.
     depths : int
         Slots of a profile.
     taxa, naming, unknown
@@ -112,7 +112,6 @@ class Part:
     start: int
     stop: int
     water: Water
-    slots: int
     depths: int
     taxa: int
     naming: Naming
@@ -122,6 +121,11 @@ class Part:
     def outcomes(self) -> int:
         """See `Source`."""
         return self.taxa + (self.unknown is not None)
+
+    @cached_property
+    def slots(self) -> Int:
+        """Slots that its water lies in, each once, (n,)."""
+        return np.unique(self.water.slot)
 
     def rows(self) -> tuple[Int, Int, Int, Int, Float]:
         """Give row, slot, frame, outcome and factor of what the model looked at in a range."""
@@ -182,31 +186,58 @@ class Part:
 
 
 def stream(
-    client: Client, title: str, objects: Source, function: Callable[..., T], *settings: object
-) -> Iterator[T]:
-    """Call a function on all ranges of objects, in their order."""
+    client: Client,
+    title: str,
+    objects: Source,
+    function: Callable[..., T],
+    *settings: object,
+    by_slot: Float | None = None,
+) -> Iterator[tuple[Part, T]]:
+    """Call a function on all ranges of objects, in their order.
+
+    Parameters
+    ----------
+    client : Client
+    title : str
+        Of the bar of progress.
+    objects : Source
+    function : callable
+        Gets a range, the settings, and the rows of ``by_slot`` that are of the range's slots.
+    *settings
+        The same for all ranges.
+    by_slot : array (slot, ...), optional
+
+    Yields
+    ------
+    tuple of Part and what the function gave
+    """
     total = length(open_group(objects.objects), "object_id")
-    counts: deque[int] = deque()
+    sent: deque[Part] = deque()
 
     def tasks() -> Iterator[tuple[object, ...]]:
-        for count, part in objects.tasks():
-            counts.append(count)
-            yield (part, *settings)
+        for part in objects.parts():
+            sent.append(part)
+            yield (part, *settings, *([] if by_slot is None else [by_slot[part.slots]]))
 
     with progress(f"quantify: {title}", total, "objects") as shown:
         for result in cluster.stream(client, function, tasks()):
-            count = counts.popleft()
-            shown.advance(count, count)
-            yield result
+            part = sent.popleft()
+            shown.advance(part.stop - part.start, part.stop - part.start)
+            yield part, result
 
 
-def sum_named(
-    client: Client, title: str, objects: Source, function: Callable[..., Named], *settings: object
-) -> Named:
-    """Sum what a function gives for all ranges of objects."""
-    none = np.zeros((slots(objects.bins), objects.outcomes))
-    parts = stream(client, title, objects, function, *settings)
-    return sum(parts, Named(none, none, none))
+def total(parts: Iterable[tuple[Part, Sums]], bins: Bins, outcomes: int, kinds: int = 1) -> Float:
+    """Add up the sums of ranges, in their order: (kind, slot, outcome)."""
+    out = np.zeros((kinds, slots(bins), outcomes))
+    for part, sums in parts:
+        out[:, part.slots] += sums
+    return out
+
+
+def sum_named(client: Client, objects: Source) -> Named:
+    """Sum what the model named."""
+    parts = stream(client, "named", objects, named_range)
+    return Named(*total(parts, objects.bins, objects.outcomes, len(fields(Named))))
 
 
 def slots(bins: Bins) -> int:
@@ -214,33 +245,29 @@ def slots(bins: Bins) -> int:
     return bins.shape[0] * (bins.shape[1] + 1)
 
 
-def named_range(objects: Part) -> Named:
-    """Sum what the model named in a range of objects."""
+def named_range(objects: Part) -> Sums:
+    """Sum what the model named in a range of objects, in the order of `Named`."""
     _, slot, frame, taxon, factor = objects.rows()
-    return _sums(objects, slot, frame, taxon, factor)
-
-
-def trusted_range(objects: Part, least: Float) -> Named:
-    """Sum what the model named in a range with a score at or above the threshold of its taxon."""
-    row, slot, frame, taxon, factor = objects.rows()
-    best = [scores.max(axis=1) for _, scores in objects.scores(row, taxon)]
-    kept = np.concatenate([np.empty(0), *best]) >= least[taxon]
-    return _sums(objects, slot[kept], frame[kept], taxon[kept], factor[kept])
-
-
-def _sums(objects: Part, slot: Int, frame: Int, taxon: Int, factor: Float) -> Named:
-    shape = (objects.slots, objects.outcomes)
-    flat = slot * objects.outcomes + taxon
+    flat, size = _flat(objects, slot, taxon, objects.outcomes)
     step = int(frame.max(initial=0)) + 1
     keys, place = np.unique(flat * step + frame, return_inverse=True)
     of_frames = np.bincount(place, factor, len(keys)) ** 2
-    size = shape[0] * shape[1]
     sums = (
         np.bincount(flat, factor, size),
         np.bincount(flat, factor**2, size),
         np.bincount(keys // step, of_frames, size),
     )
-    return Named(*(np.asarray(values.reshape(shape), np.float64) for values in sums))
+    return np.asarray(sums, np.float64).reshape(len(sums), -1, objects.outcomes)
+
+
+def trusted_range(objects: Part, least: Float) -> Sums:
+    """Sum what the model named in a range with a score at or above the threshold of its taxon."""
+    row, slot, _, taxon, factor = objects.rows()
+    best = [scores.max(axis=1) for _, scores in objects.scores(row, taxon)]
+    kept = np.concatenate([np.empty(0), *best]) >= least[taxon]
+    flat, size = _flat(objects, slot[kept], taxon[kept], objects.outcomes)
+    sums = np.asarray(np.bincount(flat, factor[kept], size), np.float64)
+    return sums.reshape(1, -1, objects.outcomes)
 
 
 def looked_range(objects: Part, step: Int) -> dict[int, Looked]:
@@ -255,20 +282,26 @@ def looked_range(objects: Part, step: Int) -> dict[int, Looked]:
     return {p: (slot[own], factor[own], scores[own]) for p, own in rows.items()}
 
 
-def turned_range(objects: Part, prior: Float, shares: Float) -> Float:
-    """Sum the scores of a range by slot, turned to the shares of each object's slot."""
+def turned_range(objects: Part, prior: Float, shares: Float) -> Sums:
+    """Sum the scores of a range by slot, turned to the shares (slot of the range, outcome)."""
     row, slot, _, taxon, factor = objects.rows()
-    out = np.zeros_like(shares)
+    place = np.searchsorted(objects.slots, slot)
+    out = np.zeros((1, *shares.shape))
     for part, scores in objects.scores(row, taxon):
-        there = turned(scores, prior, shares[slot[part]])
-        np.add.at(out, slot[part], there * factor[part, None])
+        there = turned(scores, prior, shares[place[part]])
+        np.add.at(out[0], place[part], there * factor[part, None])
     return out
 
 
-def others_range(objects: Part, taxa: int) -> Float:
-    """Sum what the model did not name in a range: (2, slot, taxon), of factors and squares."""
+def others_range(objects: Part, taxa: int) -> Sums:
+    """Sum what the model did not name in a range: of factors, and of their squares."""
     slot, taxon, factor = objects.others()
-    shape = (objects.slots, taxa)
-    flat = slot * taxa + np.where(taxon < 0, taxa - 1, taxon)
-    sums = [np.bincount(flat, factor**power, shape[0] * taxa) for power in (1, 2)]
-    return np.asarray(sums, np.float64).reshape(2, *shape)
+    flat, size = _flat(objects, slot, np.where(taxon < 0, taxa - 1, taxon), taxa)
+    sums = [np.bincount(flat, factor**power, size) for power in (1, 2)]
+    return np.asarray(sums, np.float64).reshape(2, -1, taxa)
+
+
+def _flat(objects: Part, slot: Int, outcome: Int, outcomes: int) -> tuple[Int, int]:
+    """Place of each object in a flat table (slot of the range, outcome), and its size."""
+    place = np.searchsorted(objects.slots, slot)
+    return place * outcomes + outcome, len(objects.slots) * outcomes

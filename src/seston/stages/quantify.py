@@ -11,8 +11,9 @@ model never learned, which have all their objects called so.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from distributed import Client
@@ -43,6 +44,25 @@ Int = NDArray[np.int64]
 MOST_OBJECTS = 20_000
 #: Objects' worth of belief that a bin holds what its profile does.
 OBJECTS_OF_PROFILE = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """What is known of the classifier's errors.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+        What it said of objects that it did not learn from.
+    prior : array (outcome,), float64
+        Shares that its scores answer to.
+    precision : float
+        What a name must surely have to be trusted, where only such names are counted.
+    """
+
+    held_out: HeldOut
+    prior: Float
+    precision: float
 
 
 def adjust(
@@ -78,15 +98,18 @@ def adjust(
     card, held_out = known
     naming = replace(naming_of(settings, []), threshold=None)
     prior, unknown = _prior(card, held_out), None
-    said = f"{settings.quantification}, from {len(held_out.labels)} held-out objects"
+    precision = settings.target_precision or TARGET_PRECISION
+    how = f" at a precision of {precision:g}" * (settings.quantification == "thresholded")
+    said = f"{settings.quantification}{how}, from {len(held_out.labels)} held-out objects"
     if settings.unknown_false_alarm is not None:
         called = alarms(held_out, settings.unknown_false_alarm)
         held_out = _with_outcome(held_out, called)
         prior, unknown = _of_unknown(prior, held_out)
         said += f", of which {called.sum()} are called unknown"
     objects = Source(campaign.objects, pieces, bins, len(card.taxa), naming, unknown)
-    named = passes.sum_named(client, "named", objects, passes.named_range)
-    mended = _METHODS[settings.quantification](client, objects, named, prior, held_out)
+    named = passes.sum_named(client, objects)
+    errors = Errors(held_out, prior, precision)
+    mended = _METHODS[settings.quantification](client, objects, named, errors)
     _hide_untold(campaign.name, mended, card, held_out)
     return _with_others(client, objects, mended, taxa), {"quantification": said}
 
@@ -165,25 +188,44 @@ def _hide_untold(campaign: str, mended: Estimate, card: Card, held_out: HeldOut)
 
 
 # -------------------------------------------------------------------------------------- the methods
-def _adjusted(_: Client, objects: Source, named: Named, __: Float, held_out: HeldOut) -> Estimate:
+def _adjusted(_: Client, objects: Source, named: Named, errors: Errors) -> Estimate:
     """Solve each bin by the rates of errors."""
-    counts, squares = _counting(objects, named)
+    held_out = errors.held_out
     rates = quantify.ErrorRates.fit(_as_stored(held_out), held_out.labels).rates
-    value = abundance.adjusted_counts(counts, rates)
-    return Estimate.around(value, _limits(objects, counts, squares, held_out))
+    value = abundance.adjusted_counts(named.first, rates)
+    return Estimate.around(value, _limits(objects, named, held_out))
 
 
-def _em(client: Client, objects: Source, named: Named, prior: Float, held_out: HeldOut) -> Estimate:
+def _em(client: Client, objects: Source, named: Named, errors: Errors) -> Estimate:
     """Turn scores to the shares of each bin, and add them up.
 
-    A bin's shares are found by EM, and held to those of its profile by `OBJECTS_OF_PROFILE`. Limits
-    are those of the named counts: they hold the truth whatever stands between them.
+    A bin's shares are found by EM, and held to those of its profile by `OBJECTS_OF_PROFILE`.
     """
-    counts, squares = _counting(objects, named)
-    shares = _shares(client, objects, named, prior)
-    none = np.zeros_like(counts)
-    soft = sum(passes.stream(client, "EM", objects, passes.turned_range, prior, shares), none)
-    return Estimate.around(soft, _limits(objects, counts, squares, held_out))
+    shares = _shares(client, objects, named, errors.prior)
+    turned = passes.stream(client, "EM", objects, passes.turned_range, errors.prior, by_slot=shares)
+    soft = passes.total(turned, objects.bins, objects.outcomes)[0]
+    return Estimate.around(soft, _limits(objects, named, errors.held_out))
+
+
+def _thresholded(client: Client, objects: Source, named: Named, errors: Errors) -> Estimate:
+    """Count names that can be trusted, times precision over recall.
+
+    No score tells how many objects are of no known taxon: that is solved by the rates of errors.
+    """
+    held_out = errors.held_out
+    chosen = held_out.validation if len(held_out.validation.labels) else held_out
+    tested = held_out.test if len(held_out.test.labels) else held_out
+    least = by_precision(chosen.scores, chosen.labels, errors.precision).threshold
+    precision, recall, _ = measure(tested.scores, tested.labels, least)
+    parts = passes.stream(client, "trusted", objects, passes.trusted_range, least)
+    trusted = passes.total(parts, objects.bins, objects.outcomes)[0]
+    usable = np.isfinite(least) & (recall > 0)
+    value = quantify.corrected_count(trusted, precision, np.where(usable, recall, np.nan))
+    solved = _adjusted(client, objects, named, errors)
+    if objects.unknown is not None:
+        value[:, -1] = solved.value[:, -1]
+    # NaN, where a taxon cannot be used, has no limits either.
+    return Estimate.around(value, (solved.lower, solved.upper))
 
 
 def _as_stored(held_out: HeldOut) -> Float:
@@ -191,15 +233,14 @@ def _as_stored(held_out: HeldOut) -> Float:
     return held_out.scores.astype(np.float16).astype(np.float64)
 
 
-def _limits(
-    objects: Source, counts: Float, squares: Float, held_out: HeldOut
-) -> tuple[Float, Float]:
-    """Limits of all bins; those of bins without objects are the same where their factor is."""
+def _limits(objects: Source, named: Named, held_out: HeldOut) -> tuple[Float, Float]:
+    """Limits of all bins, by what was named: they hold the truth whatever stands between them.
+
+    Those of bins without objects are the same where their factor is.
+    """
     responses = abundance.named(_as_stored(held_out))
     rates = abundance.rate_draws(responses, held_out.labels, held_out.groups)
-    if objects.unknown is not None:  # nothing was held out of it: what it is called is its meaning
-        rates[:, :, -1] = np.eye(objects.outcomes)[-1]
-    largest = _largest(objects)
+    counts, squares, largest = named.first, _squares(objects, named), _largest(objects)
     key = np.where(counts.any(axis=1), np.arange(len(counts)) + 1.0, -largest)
     _, some, place = np.unique(key, return_index=True, return_inverse=True)
     limits = abundance.adjusted_limits(counts[some], squares[some], rates, largest[some])
@@ -210,33 +251,43 @@ def _largest(objects: Source) -> Float:
     return largest_factor(objects.bins, objects.pieces.factor).ravel()
 
 
-def _counting(objects: Source, named: Named) -> tuple[Float, Float]:
-    """Named counts of the bins, and their squares, wider where frames tell of patches."""
+def _squares(objects: Source, named: Named) -> Float:
+    """Squares of the named counts of the bins, wider where frames tell of patches."""
     frame = objects.pieces.frame
     step = int(frame.max(initial=0)) + 1
     slots = np.unique(objects.bins.slot * step + frame) // step
     frames = np.bincount(slots, minlength=len(named.first))
-    squares = abundance.patchy_squares(named.first, named.second, named.of_frames, frames)
-    return named.first, squares
+    return abundance.patchy_squares(named.first, named.second, named.of_frames, frames)
 
 
 def _shares(client: Client, objects: Source, named: Named, prior: Float) -> Float:
-    """Shares of each slot by EM, (slot, taxon); the prior where there are no objects."""
+    """Shares of each slot by EM, (slot, outcome); the prior where there are no objects.
+
+    The scores of a profile are kept until all its ranges were looked at.
+    """
     profiles, depths = objects.bins.shape
     number = np.divide(named.first**2, named.second, out=0 * named.first, where=named.second > 0)
     number = number.reshape(profiles, -1).sum(axis=1)
     step = np.maximum(1, np.ceil(number / MOST_OBJECTS)).astype(np.int64)
-    found: list[list[Looked]] = [[] for _ in range(profiles)]
-    for part in passes.stream(client, "look", objects, passes.looked_range, step):
-        for profile, looked in part.items():
-            found[profile].append(looked)
     shares = np.tile(prior, (profiles, depths + 1, 1))
-    for profile, parts in enumerate(found):
-        if parts:
-            slot, factor, scores = (np.concatenate(column) for column in zip(*parts, strict=True))
+    ends, kept = _ends(objects), defaultdict[int, list[Looked]](list)
+    for part, found in passes.stream(client, "look", objects, passes.looked_range, step):
+        for profile, looked in found.items():
+            kept[profile].append(looked)
+        for profile in [p for p in kept if ends[p] == part.start]:
+            columns = zip(*kept.pop(profile), strict=True)
+            slot, factor, scores = (np.concatenate(column) for column in columns)
             believed = OBJECTS_OF_PROFILE / float(step[profile])
             _fill_profile(shares[profile], slot % (depths + 1), factor, scores, prior, believed)
     return shares.reshape(-1, objects.outcomes)
+
+
+def _ends(objects: Source) -> dict[int, int]:
+    """Start of the last range that holds water of each profile."""
+    ends: dict[int, int] = {}
+    for part in objects.parts():
+        ends |= dict.fromkeys(np.unique(part.slots // part.depths).tolist(), part.start)
+    return ends
 
 
 def _fill_profile(
@@ -256,35 +307,7 @@ def _fill_profile(
         shares[one] = quantify.saerens(table[own], prior, weights=weights[own], believed=held)
 
 
-def _thresholded(
-    client: Client, objects: Source, named: Named, prior: Float, held_out: HeldOut
-) -> Estimate:
-    """Count names that can be trusted, times precision over recall.
-
-    No score tells how many objects are of no known taxon: that is solved by the rates of errors.
-    """
-    chosen = held_out.validation if len(held_out.validation.labels) else held_out
-    tested = held_out.test if len(held_out.test.labels) else held_out
-    least = by_precision(chosen.scores, chosen.labels, TARGET_PRECISION).threshold
-    precision, recall, kept = measure(tested.scores, tested.labels, least)
-    support = np.bincount(tested.labels, minlength=objects.outcomes)
-    trusted = passes.sum_named(client, "trusted", objects, passes.trusted_range, least)
-    counts, squares = _counting(objects, trusted)
-    usable = np.isfinite(least) & (recall > 0)
-    value = quantify.corrected_count(counts, precision, np.where(usable, recall, np.nan))
-    hits = precision * kept
-    limits = abundance.threshold_limits(
-        counts, squares, hits, kept - hits, support - hits, _largest(objects)
-    )
-    found = Estimate.around(value, limits)
-    if objects.unknown is not None:
-        solved = _adjusted(client, objects, named, prior, held_out)
-        for one in fields(found):
-            getattr(found, one.name)[:, -1] = getattr(solved, one.name)[:, -1]
-    return found
-
-
-_METHODS: dict[str, Callable[[Client, Source, Named, Float, HeldOut], Estimate]] = {
+_METHODS: dict[str, Callable[[Client, Source, Named, Errors], Estimate]] = {
     "adjusted": _adjusted,
     "em": _em,
     "thresholded": _thresholded,
@@ -293,8 +316,8 @@ _METHODS: dict[str, Callable[[Client, Source, Named, Float, HeldOut], Estimate]]
 
 def _with_others(client: Client, objects: Source, mended: Estimate, taxa: int) -> Adjusted:
     """Add what the model did not name to what was mended."""
-    none = np.zeros((2, passes.slots(objects.bins), taxa))
-    known, squares = sum(passes.stream(client, "others", objects, passes.others_range, taxa), none)
+    parts = passes.stream(client, "others", objects, passes.others_range, taxa)
+    known, squares = passes.total(parts, objects.bins, taxa, kinds=2)
     lower, upper = subsampled_interval(known, squares, _largest(objects)[:, None])
     columns = _columns(objects, taxa)
     of_model = np.isin(np.arange(taxa), columns)

@@ -16,7 +16,6 @@ from seston.learn.counting.abundance import (
     named,
     patchy_squares,
     rate_draws,
-    threshold_limits,
 )
 
 RATES = np.array([[0.9, 0.10, 0.02], [0.05, 0.80, 0.03], [0.05, 0.10, 0.95]])
@@ -129,6 +128,20 @@ def test_a_taxon_that_is_never_named_may_be_all_that_there_is():
     assert 30 < upper[0, 1] < 80
 
 
+@pytest.mark.parametrize("untold", [1, 5])
+def test_taxa_of_which_nothing_was_held_out_leave_the_limits_of_others_as_they_are(untold):
+    """Whatever was believed of what hides them would be inverted, and reach into all the others."""
+    rng, taxa = np.random.default_rng(2), 20
+    responses, labels = held_out(rng, erring(rng, taxa), 150)
+    told = labels < taxa - untold
+    counts = np.full((1, taxa), 100.0)
+    wide = [
+        np.subtract(*reversed(adjusted_limits(counts, counts, draws)))[0, : taxa - untold]
+        for draws in (rate_draws(responses, labels), rate_draws(responses[told], labels[told]))
+    ]
+    assert (wide[1] < 1.5 * wide[0]).all()
+
+
 def test_limits_need_sums_of_the_taxa_that_the_rates_are_of():
     with pytest.raises(InputError, match="bins, 2"):
         adjusted_limits(np.zeros((4, 3)), np.zeros((4, 3)), np.broadcast_to(np.eye(2), (5, 2, 2)))
@@ -152,17 +165,6 @@ def test_patches_widen_the_counting_error_as_their_variance_does():
     table, squares, frames = frames_of(np.random.default_rng(4), patchy=True)
     ratio = (patchy_squares(table, table, squares, frames) / np.maximum(table, 1)).max()
     assert ratio == pytest.approx(7, rel=0.2)
-
-
-# --------------------------------------------------------------------------------------- thresholds
-def test_limits_of_a_corrected_count_hold_all_three_errors():
-    kept = np.array([[120.0], [0.0]])
-    lower, upper = threshold_limits(kept, kept, [57], [3], [38])
-    counted, both = 2 * 1.96 / np.sqrt(120), upper[0, 0] - lower[0, 0]
-    assert lower[0, 0] < 190 < upper[0, 0]
-    assert both > 190 * counted * 1.2
-    assert lower[1, 0] == 0
-    assert 3 < upper[1, 0] < 6
 
 
 # ----------------------------------------------------------------------------------------- coverage

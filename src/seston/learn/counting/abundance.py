@@ -94,7 +94,9 @@ def rate_draws(
     Returns
     -------
     array (draws, n_taxa, n_taxa), float32
-        As `ErrorRates.rates`: columns, of a true taxon each, add up to 1.
+        As `ErrorRates.rates`: columns, of a true taxon each, add up to 1. A taxon without
+        held-out objects is always named rightly, as there: any other guess at what hides it would
+        make the numbers of all other taxa as uncertain.
 
     References
     ----------
@@ -110,10 +112,13 @@ def rate_draws(
     shared = rng.standard_exponential((draws, int(group.max(initial=-1)) + 1), np.float32)
     for taxon in range(taxa):
         rows = np.flatnonzero(truth == taxon)
+        if not len(rows):
+            rates[:, :, taxon] = np.eye(taxa)[taxon]
+            continue
         sums = rng.standard_gamma(PRIOR_OBJECTS / taxa, (draws, taxa))
         if len(np.unique(group[rows])) >= LEAST_GROUPS:
             sums += shared[:, group[rows]] @ table[rows]
-        elif len(rows):
+        else:
             sums += rng.standard_exponential((draws, len(rows))) @ table[rows]
         rates[:, :, taxon] = sums / sums.sum(axis=1, keepdims=True)
     return rates
@@ -261,48 +266,3 @@ def patchy_squares(
     poisson = np.where(many, second, 0.0).sum(axis=0)
     ratio = np.divide(variance, poisson, out=np.ones_like(poisson), where=poisson > 0)
     return np.asarray(second * np.maximum(ratio, 1.0), np.float64)
-
-
-def threshold_limits(
-    counts: ArrayLike,
-    squares: ArrayLike,
-    hits: ArrayLike,
-    false_hits: ArrayLike,
-    missed: ArrayLike,
-    largest: ArrayLike = 1.0,
-    *,
-    confidence: float = 0.95,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> tuple[Float, Float]:
-    """Give limits of n P / R, where a threshold kept n and held-out objects tell P and R.
-
-    Parameters
-    ----------
-    counts, squares : array (n_bins, n_taxa)
-        Of kept objects, as for `adjusted_limits`.
-    hits, false_hits, missed : array (n_taxa,)
-        Held-out objects of the taxon that were kept, of others that were kept as it, and of the
-        taxon that were not kept.
-    largest : array (n_bins,)
-        As for `adjusted_limits`.
-
-    Returns
-    -------
-    tuple of arrays (n_bins, n_taxa)
-        The precision is taken to be that of the held-out objects: how far off it is where taxa have
-        other shares is not in the limits.
-    """
-    first, second = np.asarray(counts, np.float64), np.asarray(squares, np.float64)
-    right, false, lost = (np.asarray(a, np.float64) for a in (hits, false_hits, missed))
-    rng = np.random.default_rng((seed, len(right)))
-    half, taxa = PRIOR_COUNT, len(right)
-    precision = rng.beta(right + half, false + half, (draws, taxa))
-    recall = rng.beta(right + half, lost + half, (draws, taxa))
-    factor = (precision / recall).astype(np.float32)[:, :, None]
-    most_factor = np.broadcast_to(np.asarray(largest, np.float64), (len(first),))
-    lower, upper = np.zeros_like(first), np.zeros_like(first)
-    for rows in _parts(len(first), max(1, _CELLS_AT_ONCE // (draws * taxa))):
-        mean = _mean_draws(first[rows], second[rows], most_factor[rows], draws, seed)
-        lower[rows], upper[rows] = _quantiles(mean * factor, confidence)
-    return np.where(first > 0, lower, 0.0), upper
