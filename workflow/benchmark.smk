@@ -10,8 +10,10 @@ from seston.stages.benchmark import cell_files, grid_of
 
 GRID = config.get("grid", "quick")
 OUT = Path(config.get("out", "results/benchmark"))
-DATA = [f"{k}={v}" for k, v in config.items() if k not in {"grid", "out", "gpus"}]
-WHERE = " ".join(f"--data {text}" for text in DATA)
+PRICE = [f"--hourly-price={config['hourly_price']}"] if "hourly_price" in config else []
+OTHERS = {"grid", "out", "gpus", "hourly_price"}
+DATA = [f"{k}={v}" for k, v in config.items() if k not in OTHERS]
+WHERE = [f"--data={text}" for text in DATA]
 ENVIRONMENT = f"../envs/{'gpu' if config.get('gpus') else 'cpu'}.yaml"
 
 try:
@@ -55,7 +57,7 @@ rule cell:
     message:
         "Cell {wildcards.cell}"
     shell:
-        "seston benchmark {params.grid} {params.where} --out {params.out} --cell {wildcards.cell} &> {log}"
+        "seston benchmark {params.grid:q} {params.where:q} --out {params.out:q} --cell {wildcards.cell} &> {log}"
 
 
 rule table:
@@ -77,7 +79,8 @@ rule table:
         grid=GRID,
         where=WHERE,
         out=OUT,
+        price=PRICE,
     message:
         "Tables of the grid"
     shell:
-        "seston benchmark {params.grid} {params.where} --out {params.out} &> {log}"
+        "seston benchmark {params.grid:q} {params.where:q} {params.price:q} --out {params.out:q} &> {log}"

@@ -25,6 +25,14 @@ def benchmark(
         list[str] | None,
         typer.Option(help="Run this cell only; once for each.", show_default=False),
     ] = None,
+    hourly_price: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Of this machine: the tables tell what a million images cost.",
+            show_default=False,
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The grid `quick`.")] = False,
     list_cells: Annotated[bool, typer.Option("--list", help="Name the cells, run none.")] = False,
 ) -> None:
@@ -34,7 +42,7 @@ def benchmark(
     """
     from seston.stages import benchmark as stage
 
-    chosen = stage.grid_of("quick" if quick else grid, data or [])
+    chosen = stage.grid_of("quick" if quick else grid, data or [], hourly_price)
     if list_cells:
         print("\n".join(c.name for c in chosen.cells()))
         return

@@ -22,11 +22,14 @@ log = logging.getLogger(__name__)
 def benchmark(grid: Grid, out: Path, cells: Iterable[Cell]) -> None:
     """Run cells that were not run yet, and write the tables of all that were.
 
-    A cell that fails is told and leaves the others to go on. Several processes can share a grid
-    and its folder: what one has run, the others leave out.
+    A cell that was run with other settings, or on other vignettes, is run again. One that fails is
+    told and leaves the others to go on. Several processes can share a grid and its folder: what one
+    has run, the others leave out.
 
     Raises
     ------
+    InputError
+        A learning set cannot be read; no cell is run then.
     SestonError
         The first failure, once all other cells were run.
     """
@@ -34,10 +37,12 @@ def benchmark(grid: Grid, out: Path, cells: Iterable[Cell]) -> None:
 
     use_threads(available_cores())
     failures: list[SestonError] = []
-    todo = [cell for cell in cells if read_cell(out, cell) is None]
+    asked = list(cells)
+    hashes = {data: _pictures(grid.data[data]).sha256 for data in {cell.data for cell in asked}}
+    todo = [cell for cell in asked if read_cell(grid, cell, out, hashes[cell.data]) is None]
     for number, cell in enumerate(todo, start=1):
-        if read_cell(out, cell) is not None:  # another process at the same folder was faster
-            continue
+        if read_cell(grid, cell, out, hashes[cell.data]) is not None:
+            continue  # another process at the same folder was faster
         log.info("cell %d of %d: %s", number, len(todo), cell.name)
         try:
             run_cell(grid, cell, _pictures(grid.data[cell.data]), out)
@@ -66,15 +71,24 @@ def write_tables(grid: Grid, out: Path) -> str:
     return text
 
 
-def grid_of(name: str, data: Iterable[str]) -> Grid:
+def grid_of(name: str, data: Iterable[str], hourly_price: float | None = None) -> Grid:
     """Read a grid, and where its data sets lie: ``NAME=PATH`` each.
+
+    Parameters
+    ----------
+    name : str
+        See `load_grid`.
+    data : iterable of str
+    hourly_price : float, optional
+        Of this machine, in place of that of the grid.
 
     Raises
     ------
     ConfigError
         The grid is wrong, or a text is not of this form.
     """
-    return load_grid(name, _places(data))
+    grid = load_grid(name, _places(data))
+    return grid if hourly_price is None else grid.model_copy(update={"hourly_price": hourly_price})
 
 
 def cell_files(grid: Grid, out: Path) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from drawings import write_learning_set
 
-from seston.errors import ConfigError, StoreError
+from seston.errors import ConfigError, SestonError, StoreError
 from seston.learn.comparing.grid import Data, load_grid
 
 SMALL = """
@@ -122,6 +122,75 @@ def test_what_another_process_ran_meanwhile_is_not_run_again(folder: Path, monke
     assert ran == [first]
 
 
+def test_other_settings_or_vignettes_make_a_cell_run_again(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.learn.comparing.cells import path_of
+    from seston.stages.benchmark import benchmark
+
+    def run(said: str, drawings: Path) -> dict:
+        text = SMALL.replace("drawings: {}", f"drawings: {{{said}}}").replace("seeds: [0, 1]", "")
+        (tmp_path / "grid.yaml").write_text(text)
+        grid = load_grid(str(tmp_path / "grid.yaml"), {"drawings": drawings})
+        cell = next(grid.cells())
+        benchmark(grid, tmp_path / "out", [cell])
+        return json.loads(path_of(tmp_path / "out", cell).read_text("utf-8"))
+
+    every = run("", folder / "drawings")
+    living = run("not_plankton: [disc]", folder / "drawings")
+    assert (every["data"]["not_plankton"], living["data"]["not_plankton"]) == ([], ["disc"])
+    assert every["metrics"]["accuracy"] == living["metrics"]["accuracy"]
+    assert run("at_most: 9", folder / "drawings")["n_vignettes"] == 27
+    write_learning_set(tmp_path / "others", per_class=12)
+    assert run("at_most: 12", tmp_path / "others")["n_vignettes"] == 36
+    assert (
+        run("at_most: 12", folder / "drawings")["learning_set_sha256"]
+        != every["learning_set_sha256"]
+    )
+
+
+def test_tables_leave_out_what_was_run_on_other_vignettes(folder: Path, tmp_path: Path, caplog):
+    pytest.importorskip("torch")
+    from seston.stages.benchmark import benchmark
+
+    first, second, *_ = small(folder).cells()
+    benchmark(small(folder), tmp_path, [first])
+    write_learning_set(tmp_path / "others", per_class=12)
+    others = load_grid(str(folder / "grid.yaml"), {"drawings": tmp_path / "others"})
+    benchmark(others, tmp_path, [second])
+    assert len(pd.read_csv(tmp_path / "cells.csv")) == 1
+    assert "1 cells were run on other vignettes" in caplog.text
+
+
+def test_a_learning_set_that_is_not_there_is_told_before_any_cell_runs(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from seston.stages.benchmark import benchmark
+
+    grid = load_grid("quick", {"uvp6": tmp_path / "nowhere"})
+    with pytest.raises(SestonError, match="nowhere"):
+        benchmark(grid, tmp_path / "out", grid.cells())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_the_grid_has_not_is_told(caplog) -> None:
+    load_grid("quick", {"uvp5": Path("here")})
+    assert "the grid does not have uvp5, but isiis, zooscan, uvp6" in caplog.text
+
+
+def test_costs_are_a_column_where_the_price_of_the_machine_is_told(folder: Path, tmp_path: Path):
+    pytest.importorskip("torch")
+    from seston.stages.benchmark import benchmark, grid_of, write_tables
+
+    where = [f"drawings={folder / 'drawings'}"]
+    grid = grid_of(str(folder / "grid.yaml"), where, hourly_price=3.6)
+    benchmark(grid, tmp_path, [next(grid.cells())])
+    row = pd.read_csv(tmp_path / "cells.csv").loc[0]
+    assert row["cost_per_million"] == pytest.approx(
+        3.6 * 1e6 / row["images_per_s"] / 3600, rel=1e-4
+    )
+    assert "cost of a million images" in (tmp_path / "table.md").read_text()
+    assert "cost" not in write_tables(grid_of(str(folder / "grid.yaml"), where), tmp_path)
+
+
 def test_published_rows_stand_beside_those_of_the_same_instrument() -> None:
     pytest.importorskip("torch")
     from seston.learn.comparing.leaderboard import published
@@ -162,11 +231,11 @@ def test_a_damaged_cell_is_told(folder: Path, tmp_path: Path) -> None:
     cell, other, *_ = grid.cells()
     path = path_of(tmp_path, cell)
     path.parent.mkdir()
-    assert read_cell(tmp_path, cell) is None
+    assert read_cell(grid, cell, tmp_path) is None
     for text in ("{", "[]", json.dumps({"cell": {"data": other.data}})):
         path.write_text(text)
         with pytest.raises(StoreError, match="is not what this cell wrote"):
-            read_cell(tmp_path, cell)
+            read_cell(grid, cell, tmp_path)
 
 
 def test_cells_that_share_features_wait_for_the_one_that_makes_them(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -87,7 +88,7 @@ def run_cell(grid: Grid, cell: Cell, pictures: LearningSet, out: Path) -> dict[s
     """
     scores, truth, cost = (_tuned if cell.epochs else _frozen)(grid, cell, pictures, out)
     facts = {
-        "cell": asdict(cell),
+        **grid.settings(cell),
         "learning_set_sha256": pictures.sha256,
         "n_vignettes": len(pictures.labels),
         "n_taxa": len(pictures.taxa),
@@ -105,26 +106,41 @@ def path_of(out: Path, cell: Cell) -> Path:
     return out / "cells" / f"{cell.name}.json"
 
 
-def read_cell(out: Path, cell: Cell) -> dict[str, Any] | None:
-    """Read what was found in a cell; None if it was not run yet.
+def read_cell(grid: Grid, cell: Cell, out: Path, learning_set: str = "") -> dict[str, Any] | None:
+    """Read what was found in a cell.
+
+    Parameters
+    ----------
+    grid : Grid
+    cell : Cell
+    out : Path
+    learning_set : str
+        Hash of the vignettes that it must have been run on; any if empty.
+
+    Returns
+    -------
+    dict or None
+        None if it was not run yet, or with other settings, or on other vignettes.
 
     Raises
     ------
     StoreError
         The file is damaged.
     """
-    path = path_of(out, cell)
+    path, wanted = path_of(out, cell), grid.settings(cell)
     if not path.exists():
         return None
     try:
         facts: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if facts["cell"] != asdict(cell):
+        if facts["cell"] != wanted["cell"]:
             raise ValueError
+        own = facts["learning_set_sha256"]
     except (ValueError, KeyError, TypeError, OSError):
         raise StoreError(
             "is not what this cell wrote", where=path, cure="Delete it and run again."
         ) from None
-    return facts
+    same = all(facts.get(part) == value for part, value in wanted.items())
+    return facts if same and own == (learning_set or own) else None
 
 
 def trimmed(pictures: LearningSet, data: Data) -> LearningSet:
@@ -193,7 +209,9 @@ def _tuned(
 
 def look(grid: Grid, cell: Cell, pictures: LearningSet, out: Path) -> Looked:
     """Give the features of a data set by the network of a cell; kept for the other cells."""
-    path = out / "features" / f"{cell.data}-{cell.network}-{pictures.sha256[:12]}.npz"
+    told = json.dumps([pictures.sha256, grid.settings(cell)["network"]])
+    own = hashlib.sha256(told.encode()).hexdigest()[:12]
+    path = out / "features" / f"{cell.data}-{cell.network}-{own}.npz"
     if not path.exists():
         looked = _look(grid, cell, pictures)
         with new_file(path) as draft, draft.open("wb") as file:
@@ -201,8 +219,8 @@ def look(grid: Grid, cell: Cell, pictures: LearningSet, out: Path) -> Looked:
     try:
         with np.load(path, allow_pickle=False) as kept:
             joules = float(kept["joules_per_image"]) if "joules_per_image" in kept else np.nan
-            own = float(kept["images_per_s"]), joules, int(kept["parameters"])
-            return Looked(kept["features"], *own)
+            costs = float(kept["images_per_s"]), joules, int(kept["parameters"])
+            return Looked(kept["features"], *costs)
     except (OSError, ValueError, KeyError):
         raise StoreError(
             "the features are damaged", where=path, cure="Delete it and run again."

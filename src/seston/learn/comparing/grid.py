@@ -6,8 +6,9 @@ Science Data 18, 945-967, doi:10.5194/essd-18-945-2026.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import Field, ValidationError
 
 from seston.config import HeadName, Strict, explain
 from seston.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 GRIDS = ("quick", "full")
 MEASURED = "measured"
@@ -63,6 +66,9 @@ class Grid(Strict):
     measured_heads: tuple[HeadName, ...] = ()
     fine_tuned: tuple[FineTuned, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2)
+    hourly_price: float | None = Field(
+        None, gt=0, description="of this machine, in any currency: the tables tell costs"
+    )
 
     def cells(self) -> Iterator[Cell]:
         """Name all cells, cheap ones first."""
@@ -76,6 +82,15 @@ class Grid(Strict):
     def network(self, name: str) -> Network:
         """Find a network by its name in cells."""
         return next(n for n in (*self.networks, *self.fine_tuned) if n.name == name)
+
+    def settings(self, cell: Cell) -> dict[str, Any]:
+        """Give all that a cell hangs on, but for the vignettes: as JSON has it."""
+        known = cell.network == MEASURED
+        return {
+            "cell": asdict(cell),
+            "data": self.data[cell.data].model_dump(mode="json", exclude={"path"}),
+            "network": None if known else self.network(cell.network).model_dump(mode="json"),
+        }
 
     def cell(self, name: str) -> Cell:
         """Find a cell by its name.
@@ -124,7 +139,7 @@ def load_grid(name_or_path: str, places: Mapping[str, Path]) -> Grid:
         ``quick`` or ``full``, or a YAML file.
     places : dict of str to Path
         Where the data sets lie, by name. With any given, those without a place are left out;
-        a place of a name that the grid has not adds a data set.
+        a place of a name that the grid has not adds a data set, and a warning tells so.
 
     Raises
     ------
@@ -157,5 +172,10 @@ def _with_places(raw: Any, places: Mapping[str, Path]) -> Any:  # noqa: ANN401
     if not isinstance(raw, dict) or not isinstance(raw.get("data", {}), dict) or not places:
         return raw
     known = raw.get("data", {})
+    if more := sorted(set(places) - set(known)):
+        log.warning(
+            "the grid does not have %s, but %s: all vignettes are taken, and all taxa are "
+            "plankton", ", ".join(more), ", ".join(known) or "no data set",
+        )  # fmt: skip
     data = {name: {**(known.get(name) or {}), "path": path} for name, path in places.items()}
     return {**raw, "data": data}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seston.learn.comparing.cells import read_cell
-from seston.learn.comparing.grid import MEASURED, Grid
+from seston.learn.comparing.cells import path_of, read_cell
+from seston.learn.comparing.grid import MEASURED, Cell, Grid
+
+log = logging.getLogger(__name__)
 
 HEADINGS = {
     "model": "model",
@@ -23,6 +26,7 @@ HEADINGS = {
     "f1_macro": "F1 (macro)",
     "images_per_s": "images/s",
     "joules_per_image": "J/image",
+    "cost_per_million": "cost of a million images",
     "training_s": "training, s",
     "seeds": "seeds",
 }
@@ -40,24 +44,47 @@ _HEADS = {
 def found(grid: Grid, out: Path) -> pd.DataFrame:
     """Gather the cells that were run, one row each: data, model, seed, and what was measured.
 
+    Cells of other settings are none of the grid. Of cells that were run on other vignettes than
+    the last one of their data set, a warning tells, and they are left out.
+
     Raises
     ------
     StoreError
         The file of a cell is damaged.
     """
     rows = []
-    for cell in grid.cells():
-        facts = read_cell(out, cell)
-        if facts is not None:
-            rows.append({"data": cell.data, "model": name(*cell.model), "seed": cell.seed,
-                         **facts["metrics"], **_costs(facts)})  # fmt: skip
+    for data in grid.data:
+        cells = [cell for cell in grid.cells() if cell.data == data]
+        there = {cell: facts for cell in cells if (facts := read_cell(grid, cell, out))}
+        for cell, facts in _of_one_set(there, out).items():
+            rows.append({"data": data, "model": name(*cell.model), "seed": cell.seed,
+                         **facts["metrics"], **_costs(facts, grid.hourly_price)})  # fmt: skip
     return pd.DataFrame(rows, columns=["data", "model", "seed", *list(rows[0])[3:]] if rows else [])
 
 
-def _costs(facts: dict[str, Any]) -> dict[str, Any]:
+def _of_one_set(there: dict[Cell, dict[str, Any]], out: Path) -> dict[Cell, dict[str, Any]]:
+    """Leave out cells that were run on other vignettes than the last one."""
+    if not there:
+        return there
+    last = max(there, key=lambda cell: path_of(out, cell).stat().st_mtime_ns)
+    own = there[last]["learning_set_sha256"]
+    kept = {cell: facts for cell, facts in there.items() if facts["learning_set_sha256"] == own}
+    if len(kept) < len(there):
+        log.warning(
+            "%s: %d cells were run on other vignettes and are left out: run them again",
+            last.data, len(there) - len(kept),
+        )  # fmt: skip
+    return kept
+
+
+def _costs(facts: dict[str, Any], hourly_price: float | None) -> dict[str, Any]:
     costs = {key: facts[key] for key in ("parameters", "images_per_s", "training_s", "n_test")}
     joules = facts.get("joules_per_image")
-    return costs | {"joules_per_image": np.nan if joules is None else joules}
+    hours = 1e6 / facts["images_per_s"] / 3600
+    return costs | {
+        "joules_per_image": np.nan if joules is None else joules,
+        "cost_per_million": np.nan if hourly_price is None else hourly_price * hours,
+    }
 
 
 def name(network: str, head: str, epochs: int) -> str:
@@ -122,6 +149,6 @@ def _cell(row: pd.Series[Any], column: str) -> str:
         return f"{100 * value:.1f}" + ("" if np.isnan(spread) else f" ± {100 * spread:.1f}")
     if column == "parameters":
         return f"{value / 1e6:.2f}"
-    if column == "joules_per_image":
+    if column in {"joules_per_image", "cost_per_million"}:
         return f"{value:.3g}"
     return f"{value:.0f}" if column in {"images_per_s", "training_s"} else str(value)
