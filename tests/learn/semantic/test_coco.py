@@ -71,12 +71,42 @@ def test_packed_runs_are_those_of_cocos_own_program() -> None:
 PACKED = ";3600000006N"
 
 
-def test_polygons_are_filled() -> None:
-    mask = decode_mask([[10, 5, 30, 5, 30, 25, 10, 25]], 40, 50)
-    assert abs(int(mask.sum()) - 400) <= 41  # a row and a column at the edge may count or not
-    assert mask[6:24, 11:29].all()
-    assert not mask[:4].any()
-    assert not mask[:, 32:].any()
+@pytest.mark.parametrize("corner", [10, 10.25, 10.5, 10.75])
+def test_a_polygon_has_the_pixels_whose_middle_it_holds(corner: float) -> None:
+    x, y = corner + 20, corner + 4
+    mask = decode_mask([[corner, corner, x, corner, x, y, corner, y]], 40, 50)
+    first = 11 if corner > 10.5 else 10
+    expected = np.zeros((40, 50), bool)
+    expected[first : first + 4, first : first + 20] = True
+    np.testing.assert_array_equal(mask, expected)
+
+
+def circle(x: float, y: float, radius: float) -> list[float]:
+    turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    return np.column_stack([x + radius * np.cos(turn), y + radius * np.sin(turn)]).ravel().tolist()
+
+
+@given(st.floats(20, 40), st.floats(20, 40), st.floats(3, 15))
+def test_a_disc_keeps_its_area_and_place(x: float, y: float, radius: float) -> None:
+    mask = decode_mask([circle(x, y, radius)], 60, 60)
+    rows, columns = np.nonzero(mask)
+    assert mask.sum() == pytest.approx(np.pi * radius**2, rel=0.02, abs=2.5 * radius**0.7)
+    assert (rows.mean() + 0.5, columns.mean() + 0.5) == pytest.approx((y, x), abs=0.3)
+
+
+def test_polygons_of_one_object_are_joined_and_cut_at_the_edge_of_the_picture() -> None:
+    square, beside = [0, 0, 6, 0, 6, 6, 0, 6], [3, 0, 9, 0, 9, 6, 3, 6]
+    assert decode_mask([square, beside], 40, 50).sum() == 9 * 6
+    assert decode_mask([[-5, -5, 3, -5, 3, 4, -5, 4]], 40, 50).sum() == 3 * 4
+    assert decode_mask([[45, 36, 90, 36, 90, 70, 45, 70]], 40, 50).sum() == 5 * 4
+    assert not decode_mask([[60, 5, 70, 5, 70, 9]], 40, 50).any()
+
+
+def test_an_object_too_thin_for_the_middle_of_a_pixel_has_those_of_its_outline() -> None:
+    line = decode_mask([[10, 5.1, 30, 5.1, 30, 5.2]], 40, 50)
+    assert 20 <= line.sum() <= 21
+    assert line[5, 10:30].all()
+    assert decode_mask([[10.6, 5.6, 10.7, 5.6, 10.7, 5.7]], 40, 50).sum() == 1
 
 
 @pytest.mark.parametrize(
