@@ -85,10 +85,11 @@ def train_semantic(config: Config) -> None:
             cure="Say there which folder the network is written to, or give --model.",
         )
     learn.use_threads(len(os.sched_getaffinity(0)))
+    segmentation = cfg.instrument(config, settings.instrument).segmentation
     learn_from, held_out = _frames(config, settings)
     with progress("train-semantic", settings.steps, "steps") as shown:
         card = run(
-            learn_from, held_out, settings,
+            learn_from, held_out, settings, segmentation=segmentation,
             tell=lambda done, _total, _loss: shown.advance(done - shown.done),
         )  # fmt: skip
     log.info(
@@ -97,6 +98,11 @@ def train_semantic(config: Config) -> None:
         len(card.taxa), card.metrics["objects"], 100 * card.metrics["recall"],
         100 * card.metrics["precision"],
     )  # fmt: skip
+    if not card.metrics["recall"]:
+        log.warning(
+            "train-semantic: the network finds none of the objects held out: let it learn for more "
+            "steps (`semantic.steps`, --steps)"
+        )
 
 
 def _frames(config: Config, settings: SemanticTraining) -> tuple[Frames, Iterable[AnnotatedFrame]]:
@@ -117,4 +123,4 @@ def _frames(config: Config, settings: SemanticTraining) -> tuple[Frames, Iterabl
         pixel_size_mm=(size[0], size[1]) if size[0] and size[1] else None,
         seed=settings.seed,
     )
-    return frames.split(settings.validation)
+    return frames.split(settings.validation, settings.taxa, instrument.segmentation)

@@ -86,12 +86,13 @@ def circle(x: float, y: float, radius: float) -> list[float]:
     return np.column_stack([x + radius * np.cos(turn), y + radius * np.sin(turn)]).ravel().tolist()
 
 
-@given(st.floats(20, 40), st.floats(20, 40), st.floats(3, 15))
-def test_a_disc_keeps_its_area_and_place(x: float, y: float, radius: float) -> None:
-    mask = decode_mask([circle(x, y, radius)], 60, 60)
-    rows, columns = np.nonzero(mask)
-    assert mask.sum() == pytest.approx(np.pi * radius**2, rel=0.02, abs=2.5 * radius**0.7)
-    assert (rows.mean() + 0.5, columns.mean() + 0.5) == pytest.approx((y, x), abs=0.3)
+@pytest.mark.parametrize("radius", [2, 5, 12])
+def test_discs_keep_their_area_and_place(radius: float) -> None:
+    middles = np.random.default_rng(1).uniform(20, 40, (200, 2))
+    found = [np.argwhere(decode_mask([circle(x, y, radius)], 60, 60)) for y, x in middles]
+    assert np.mean([len(one) for one in found]) == pytest.approx(np.pi * radius**2, rel=0.02)
+    moved = np.array([one.mean(axis=0) + 0.5 for one in found]) - middles
+    assert np.abs(moved.mean(axis=0)).max() < 0.03
 
 
 def test_polygons_of_one_object_are_joined_and_cut_at_the_edge_of_the_picture() -> None:
@@ -133,8 +134,8 @@ def test_a_wrong_mask_is_told_with_the_number_of_its_annotation(
         facts["annotations"][1]["segmentation"] = segmentation
 
     path = changed(written(tmp_path), change)
-    with pytest.raises(InputError, match=f"annotation 2: .*{said}") as told:
-        list(read_coco(path))
+    with pytest.raises(InputError, match=f"annotation 2 of one.png: .*{said}") as told:
+        read_coco(path)
     assert str(path) in str(told.value)
 
 
@@ -209,6 +210,51 @@ def test_parts_share_no_frame(tmp_path: Path) -> None:
     assert len(names[0] | names[1]) == 10
     with pytest.raises(InputError, match="one frame"):
         read_coco(written(tmp_path)).split(40)
+
+
+def held_out(path: Path, *taxa: str, settings: Segmentation | None = None) -> list[str]:
+    learn, held = read_coco(path).split(40, taxa, settings)
+    assert learn.pictures
+    return [Path(one.path.name).stem for one in held.pictures]
+
+
+def of_taxa(name: str, *taxa: str) -> AnnotatedFrame:
+    pixels = np.full((60, 80), 240, np.uint8)
+    instances = tuple(Instance(taxon, 10, 20, DISC) for taxon in taxa)
+    return AnnotatedFrame(name, pixels, instances, 0.07, 0.05)
+
+
+def test_a_frame_with_a_wanted_object_is_held_out_and_of_the_empty_ones_their_share(
+    tmp_path: Path,
+) -> None:
+    full = [of_taxa(f"full{i}", "copepod") for i in range(5)]
+    empty = [of_taxa(f"empty{i}") for i in range(15)]
+    held = held_out(written(tmp_path, *full, *empty))
+    assert len(held) == 4
+    assert sum(name.startswith("full") for name in held) == 1
+    others = [of_taxa(f"other{i}", "shrimp") for i in range(18)]
+    held = held_out(written(tmp_path, *full[:2], *others), "copepod")
+    assert sum(name.startswith("full") for name in held) == 1
+
+
+def test_the_only_frame_of_a_taxon_is_learned_from(tmp_path: Path) -> None:
+    frames = [of_taxa("both", "copepod", "shrimp"), of_taxa("one", "copepod")]
+    assert held_out(written(tmp_path, *frames)) == ["one"]
+    apart = [of_taxa("one", "copepod"), of_taxa("two", "shrimp")]
+    with pytest.raises(InputError, match="the only objects of a taxon"):
+        held_out(written(tmp_path, *apart))
+
+
+def test_frames_that_nothing_can_be_measured_on_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, *map(frame, "abcdef"))
+    assert held_out(path, settings=Segmentation())
+    with pytest.raises(InputError, match="no annotated object .* of 2 to"):
+        held_out(path, settings=Segmentation(min_esd_mm=2))
+    with pytest.raises(InputError, match="no wanted object is annotated") as told:
+        held_out(written(tmp_path, of_taxa("a"), of_taxa("b")))
+    assert str(path) in str(told.value)
+    with pytest.raises(InputError, match="wanted objects in one frame"):
+        held_out(written(tmp_path, of_taxa("a", "copepod"), of_taxa("b")))
 
 
 def test_frames_of_others_are_evened_out(tmp_path: Path) -> None:

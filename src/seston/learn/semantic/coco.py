@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,35 @@ from seston.config import Segmentation
 from seston.errors import InputError
 from seston.frame import AnnotatedFrame, Instance, UInt8Array
 from seston.image import corrected_lines
-from seston.learn.semantic.masks import decode_mask, encode_mask
+from seston.learn.semantic.judge import is_kept
+from seston.learn.semantic.masks import decode_box, encode_mask
 
 #: Name of the JSON file that `write_coco` writes.
 ANNOTATIONS = "instances.json"
 #: Pixels of the largest picture that is read.
 MOST_PIXELS = 1 << 29
 _CURE = "Export the annotations again, as COCO instances."
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """An object of a picture, not decoded yet.
+
+    Parameters
+    ----------
+    number : int
+        Its id in the file.
+    taxon : str
+    segmentation : object
+        As it is in the file; it has been looked at.
+    area : int
+        Pixels of it in the picture.
+    """
+
+    number: int
+    taxon: str
+    segmentation: Any
+    area: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +63,14 @@ class Picture:
     height, width : int
     pixel_size_mm : tuple of float or None
         Height and width of a pixel, where the file tells it (as `write_coco` does).
-    annotations : tuple of (int, str, object)
-        Number, taxon, and segmentation as it is in the file.
+    annotations : tuple of Annotation
     """
 
     path: Path
     height: int
     width: int
     pixel_size_mm: tuple[float, float] | None
-    annotations: tuple[tuple[int, str, Any], ...]
+    annotations: tuple[Annotation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +119,104 @@ class CocoFrames:
         """Give each frame once."""
         return map(self._frame, self.pictures)
 
-    def split(self, most: int) -> tuple[CocoFrames, CocoFrames]:
+    def split(
+        self, most: int, taxa: Sequence[str] = (), settings: Segmentation | None = None
+    ) -> tuple[CocoFrames, CocoFrames]:
         """Part the frames: those to learn from, and a fifth, at most so many, to be held out.
+
+        A fifth of the frames with a wanted object is held out, and a fifth of those without: a
+        network is measured by what it finds, and by what it finds where nothing is. The only
+        frame of a taxon is learned from.
+
+        Parameters
+        ----------
+        most : int
+            Frames that are held out, at most.
+        taxa : sequence of str
+            Those that are wanted; empty: all.
+        settings : Segmentation, optional
+            Only objects of the sizes that it keeps count; any if absent.
 
         Raises
         ------
         InputError
-            There is only one frame.
+            No frame that has an object which counts can be held out.
         """
-        if len(self.pictures) < 2:
+        wanted = [_taxa_of(one, taxa or self.taxa) for one in self.pictures]
+        able = [self._can_measure(one, taxa or self.taxa, settings) for one in self.pictures]
+        self._check_enough(sum(map(bool, wanted)), sum(able), settings)
+        order = np.random.default_rng([self.seed, 0x5EED]).permutation(len(self.pictures)).tolist()
+        total = min(most, max(1, len(order) // 5))
+        count = max(1, round(total * sum(able) / len(order)))
+        held = _spared([i for i in order if able[i]], wanted, count)
+        if not held:
             raise InputError(
-                "holds one frame: none can be held out",
+                "each frame has the only objects of a taxon: none can be held out",
                 where=self.path,
-                cure="Annotate more frames.",
+                cure="Annotate more frames, or name fewer taxa in `semantic.taxa`.",
             )
-        count = min(most, max(1, len(self.pictures) // 5))
-        order = np.random.default_rng([self.seed, 0x5EED]).permutation(len(self.pictures))
-        parts = (order[count:], order[:count])
-        learn, held = (tuple(self.pictures[i] for i in sorted(part)) for part in parts)
-        return replace(self, pictures=learn), replace(self, pictures=held)
+        held += [i for i in order if not wanted[i]][: total - count]
+        parts = (set(order) - set(held), held)
+        learn, out = (tuple(self.pictures[i] for i in sorted(part)) for part in parts)
+        return replace(self, pictures=learn), replace(self, pictures=out)
+
+    def _can_measure(
+        self, picture: Picture, taxa: Sequence[str], settings: Segmentation | None
+    ) -> bool:
+        """Say whether a picture has a wanted object of a size that is kept."""
+        size = self._size(picture)
+        areas = [one.area for one in picture.annotations if one.taxon in taxa]
+        if settings is None or size is None:
+            return bool(areas)
+        return any(is_kept(area, size, settings) for area in areas)
+
+    def _check_enough(self, wanted: int, able: int, settings: Segmentation | None) -> None:
+        """Refuse too few frames with a wanted object, or with one of a size that is kept."""
+        more = "Annotate all that is wanted, in more frames."
+        if not wanted:
+            raise InputError("no wanted object is annotated", where=self.path, cure=more)
+        if len(self.pictures) < 2 or wanted < 2:
+            what = (
+                "holds one frame" if len(self.pictures) < 2 else "has wanted objects in one frame"
+            )
+            raise InputError(f"{what}: none can be held out", where=self.path, cure=more)
+        if settings is not None and not able:
+            raise InputError(
+                f"no annotated object has an equivalent diameter of {settings.min_esd_mm:g} to "
+                f"{settings.max_esd_mm:g} mm: nothing can be measured",
+                where=self.path,
+                cure="Set `min_esd_mm` and `max_esd_mm` of the instrument's `segmentation` to the "
+                "sizes that are wanted, and see whether the size of the pixels is right.",
+            )
+
+    def _size(self, picture: Picture) -> tuple[float, float] | None:
+        return picture.pixel_size_mm or self.pixel_size_mm
 
     def _frame(self, picture: Picture) -> AnnotatedFrame:
         pixels = _pixels(picture)
-        size = picture.pixel_size_mm or self.pixel_size_mm or (None, None)
-        found = (_instance(picture, self.path, *one) for one in picture.annotations)
+        size = self._size(picture) or (None, None)
         return AnnotatedFrame(
             name=picture.path.name,
             pixels=corrected_lines(pixels, self.segmentation),
-            instances=tuple(one for one in found if one is not None),
+            instances=tuple(_instance(picture, one) for one in picture.annotations),
             pixel_height=size[0],
             pixel_width=size[1],
         )
+
+
+def _taxa_of(picture: Picture, taxa: Sequence[str]) -> set[str]:
+    return {one.taxon for one in picture.annotations} & set(taxa)
+
+
+def _spared(order: list[int], taxa: list[set[str]], most: int) -> list[int]:
+    """Choose frames, at most so many, without any of which each taxon is left in another."""
+    left = Counter(taxon for of_frame in taxa for taxon in of_frame)
+    chosen: list[int] = []
+    for number in order:
+        if len(chosen) < most and all(left[taxon] > 1 for taxon in taxa[number]):
+            chosen.append(number)
+            left.subtract(taxa[number])
+    return chosen
 
 
 def read_coco(
@@ -168,12 +257,12 @@ def read_coco(
     pictures = _by_id(facts, "images", path, lambda row: _picture(row, images or path.parent))
     if not pictures:
         raise InputError("lists no image", where=path, cure=_CURE)
-    of_image = _annotations(facts, path, names, set(pictures))
+    of_image = _annotations(facts, path, names, pictures)
     full = [replace(p, annotations=tuple(of_image.get(i, ()))) for i, p in pictures.items()]
     return CocoFrames(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
-        taxa=tuple(sorted({taxon for p in full for _, taxon, _ in p.annotations})),
+        taxa=tuple(sorted({one.taxon for p in full for one in p.annotations})),
         pictures=tuple(sorted(full, key=lambda p: p.path.name)),
         segmentation=none if even or segmentation is None else segmentation,
         seed=seed,
@@ -246,9 +335,9 @@ def _picture(row: dict[str, Any], folder: Path) -> Picture:
 
 
 def _annotations(
-    facts: dict[str, Any], path: Path, names: dict[int, str], images: set[int]
-) -> dict[int, list[tuple[int, str, Any]]]:
-    found: dict[int, list[tuple[int, str, Any]]] = {}
+    facts: dict[str, Any], path: Path, names: dict[int, str], pictures: dict[int, Picture]
+) -> dict[int, list[Annotation]]:
+    found: dict[int, list[Annotation]] = {}
     seen: set[int] = set()
     for name, row in _rows(facts, "annotations", path):
         try:
@@ -256,15 +345,30 @@ def _annotations(
             image, category = _whole(row, "image_id"), _whole(row, "category_id")
             if number in seen:
                 raise ValueError(f"its id {number} stands twice")
-            if image not in images or category not in names:
+            if image not in pictures or category not in names:
                 raise ValueError(f"its image {image} or category {category} is not in the file")
             if row.get("iscrowd") and not isinstance(row.get("segmentation"), dict):
                 raise ValueError("is a crowd: an object of its own is wanted")
         except ValueError as error:
             raise InputError(f"{name}: {error}", where=path, cure=_CURE) from None
         seen.add(number)
-        found.setdefault(image, []).append((number, names[category], row.get("segmentation")))
+        one = _annotation(number, names[category], row, pictures[image], path)
+        if one.area:
+            found.setdefault(image, []).append(one)
     return found
+
+
+def _annotation(
+    number: int, taxon: str, row: dict[str, Any], picture: Picture, path: Path
+) -> Annotation:
+    """Look at an annotation: what is wrong with one is told before any is learned from."""
+    segmentation = row.get("segmentation")
+    try:
+        _, _, mask = decode_box(segmentation, picture.height, picture.width)
+    except ValueError as error:
+        what = f"annotation {number} of {picture.path.name}: {error}"
+        raise InputError(what, where=path, cure=_CURE) from None
+    return Annotation(number, taxon, segmentation, int(mask.sum()))
 
 
 def _pixels(picture: Picture) -> UInt8Array:
@@ -287,20 +391,8 @@ def _pixels(picture: Picture) -> UInt8Array:
     return np.asarray(grey, np.uint8)
 
 
-def _instance(
-    picture: Picture, path: Path, number: int, taxon: str, segmentation: object
-) -> Instance | None:
-    """Decode an annotation; None where it holds no pixel of the picture."""
-    try:
-        mask = decode_mask(segmentation, picture.height, picture.width)
-    except ValueError as error:
-        raise InputError(f"annotation {number}: {error}", where=path, cure=_CURE) from None
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return None
-    top, left = int(rows[0]), int(columns[0])
-    inside = mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1].copy()
-    return Instance(taxon, top, left, inside)
+def _instance(picture: Picture, one: Annotation) -> Instance:
+    return Instance(one.taxon, *decode_box(one.segmentation, picture.height, picture.width))
 
 
 def write_coco(folder: Path, frames: Iterable[AnnotatedFrame]) -> None:

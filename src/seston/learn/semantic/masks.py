@@ -89,9 +89,7 @@ def _trimmed(top: int, left: int, mask: BoolArray) -> tuple[int, int, BoolArray]
     return top + int(rows[0]), left + int(columns[0]), np.ascontiguousarray(inside)
 
 
-def _polygons(
-    polygons: Sequence[object], height: int, width: int
-) -> tuple[int, int, BoolArray]:
+def _polygons(polygons: Sequence[object], height: int, width: int) -> tuple[int, int, BoolArray]:
     corners = [_corners(polygon, height, width) for polygon in polygons]
     ends = np.concatenate(corners)
     low, high = np.floor(ends.min(axis=0)) - 1, np.ceil(ends.max(axis=0)) + 1
