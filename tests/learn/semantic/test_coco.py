@@ -156,6 +156,8 @@ def drop(facts: dict[str, Any], *keys: Any) -> None:
         (lambda f: f["images"][0].update(width=1 << 40), "too many"),
         (lambda f: f["images"][0].update(file_name="../one.png"), "leads out"),
         (lambda f: f["images"][0].update(file_name="/etc/one.png"), "leads out"),
+        (lambda f: f["images"][0].update(pixel_width_mm="0.05"), "not both a size in mm"),
+        (lambda f: f["images"][0].pop("pixel_width_mm"), "not both a size in mm"),
         (lambda f: f["images"].append(f["images"][0]), "stands twice"),
         (lambda f: f["categories"][0].update(name=" "), "`name` is empty"),
         (lambda f: f["annotations"][1].update(id=1), r"`annotations\[1\]`: its id 1 stands twice"),

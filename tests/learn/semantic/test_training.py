@@ -183,6 +183,9 @@ def test_pixels_of_another_size_are_refused(trained: Path) -> None:
     model.check_pixel_size(0.055, 0.05)
     with pytest.raises(ModelError, match="learned from pixels of 0.0500 x 0.0500 mm"):
         model.check_pixel_size(0.05, 0.0731)
+    model.card.training.pop("pixel_size_mm")
+    with pytest.raises(ModelError, match="does not tell the size of the pixels"):
+        model.check_pixel_size(0.05, 0.05)
 
 
 def test_figures_of_a_verdict_are_those_counted_by_hand() -> None:

@@ -18,11 +18,12 @@ import cv2
 import numpy as np
 
 from seston.atomic import new_folder
-from seston.config import Segmentation
+from seston.config import FilterTraining, Instrument, Segmentation, SemanticTraining
 from seston.errors import InputError
 from seston.frame import AnnotatedFrame, Instance, UInt8Array
 from seston.image import corrected_lines
-from seston.learn.semantic.judge import is_kept
+from seston.learn.card import LIKE_SIZE
+from seston.learn.semantic.judge import SIZE_CURE, is_kept
 from seston.learn.semantic.masks import decode_box, encode_mask
 
 #: Name of the JSON file that `write_coco` writes.
@@ -192,6 +193,32 @@ class CocoFrames:
     def _size(self, picture: Picture) -> tuple[float, float] | None:
         return picture.pixel_size_mm or self.pixel_size_mm
 
+    def check_pixel_sizes(self) -> None:
+        """Refuse frames whose pixels have no known size, or another than those of the others.
+
+        Raises
+        ------
+        InputError
+            The size of one is not known, or differs by more than a quarter from the middle one.
+        """
+        sizes = [self._size(picture) for picture in self.pictures]
+        known = [size for size in sizes if size is not None]
+        if len(known) < len(sizes):
+            name = self.pictures[sizes.index(None)].path.name
+            what = f"the size of the pixels of {name} is not known"
+            raise InputError(what, where=self.path, cure=SIZE_CURE)
+        middle = np.median(known, axis=0)
+        for picture, size in zip(self.pictures, known, strict=True):
+            ratio = size / middle
+            if not ((ratio >= 1 / LIKE_SIZE) & (ratio <= LIKE_SIZE)).all():
+                raise InputError(
+                    f"the pixels of {picture.path.name} are of {size[0]:g} x {size[1]:g} mm, the "
+                    f"middle ones of all frames of {middle[0]:g} x {middle[1]:g} mm",
+                    where=self.path,
+                    cure="A model knows one size of pixels: give frames of one instrument at a "
+                    "time, and correct `pixel_height_mm` and `pixel_width_mm` if they are wrong.",
+                )
+
     def _frame(self, picture: Picture) -> AnnotatedFrame:
         pixels = _pixels(picture)
         size = self._size(picture) or (None, None)
@@ -217,6 +244,30 @@ def _spared(order: list[int], taxa: list[set[str]], most: int) -> list[int]:
             chosen.append(number)
             left.subtract(taxa[number])
     return chosen
+
+
+def open_annotated(
+    settings: SemanticTraining | FilterTraining, instrument: Instrument
+) -> CocoFrames:
+    """Open the annotated frames that a training names.
+
+    Raises
+    ------
+    InputError
+        As `read_coco`; or the size of their pixels is not known, or not one.
+    """
+    optics = instrument.optics
+    size = (optics.pixel_height_mm, optics.pixel_width_mm)
+    frames = read_coco(
+        settings.annotations or Path(),
+        images=settings.images,
+        segmentation=instrument.segmentation,
+        pixel_size_mm=settings.pixel_size_mm
+        or ((size[0], size[1]) if size[0] and size[1] else None),
+        seed=settings.seed,
+    )
+    frames.check_pixel_sizes()
+    return frames
 
 
 def read_coco(
@@ -328,10 +379,22 @@ def _picture(row: dict[str, Any], folder: Path) -> Picture:
     height, width = _whole(row, "height", 1), _whole(row, "width", 1)
     if height * width > MOST_PIXELS:
         raise ValueError(f"{height} x {width} pixels are too many")
+    return Picture(folder / name, height, width, _pixel_size(row), ())
+
+
+def _pixel_size(row: dict[str, Any]) -> tuple[float, float] | None:
+    """Height and width of a pixel, mm; None where the row tells neither."""
     sides = [row.get(f"pixel_{side}_mm") for side in ("height", "width")]
-    told = [s for s in sides if isinstance(s, int | float) and 0 < s < 1e3]
-    size = (float(told[0]), float(told[1])) if len(told) == 2 else None
-    return Picture(folder / name, height, width, size, ())
+    if sides == [None, None]:
+        return None
+    told = [
+        float(side)
+        for side in sides
+        if isinstance(side, int | float) and not isinstance(side, bool) and 0 < side < 1e3
+    ]
+    if len(told) < 2:
+        raise ValueError("`pixel_height_mm` and `pixel_width_mm` are not both a size in mm")
+    return told[0], told[1]
 
 
 def _annotations(

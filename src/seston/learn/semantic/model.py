@@ -71,8 +71,14 @@ class SemanticModel:
         Raises
         ------
         ModelError
-            They differ by more than a quarter.
+            They differ by more than a quarter, or the card tells no size.
         """
+        if not self.card.training.get("pixel_size_mm"):
+            raise ModelError(
+                "its card does not tell the size of the pixels that it learned from",
+                where="segmentation.model",
+                cure="Train it again, with --pixel-size-mm: only with them are sizes known.",
+            )
         self.card.check_pixel_size(pixel_height, pixel_width, "segmentation.model")
 
 
