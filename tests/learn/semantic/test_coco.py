@@ -45,13 +45,31 @@ def test_frames_come_back_as_they_were_written(tmp_path: Path) -> None:
     read = read_coco(written(tmp_path, frame("a"), frame("b", 20)))
     assert read.taxa == ("copepod", "shrimp")
     for found, expected in zip(read, (frame("a"), frame("b", 20)), strict=True):
-        assert found.name == f"{expected.name}.png"
+        assert found.name == expected.name
         np.testing.assert_array_equal(found.pixels, expected.pixels)
         assert (found.pixel_height, found.pixel_width) == (0.07, 0.05)
         for one, other in zip(found.instances, expected.instances, strict=True):
             rows = np.flatnonzero(other.mask.any(axis=1))
             assert (one.taxon, one.top) == (other.taxon, other.top + rows[0])
             assert one.mask.sum() == other.mask.sum()
+
+
+def test_pictures_of_one_name_in_two_folders_stay_two(tmp_path: Path) -> None:
+    path = written(tmp_path, frame("d1/0001.b", 10), frame("d2/0001.b", 20))
+    again = written(tmp_path / "again", *read_coco(path))
+    images = json.loads(again.read_text())["images"]
+    assert [image["file_name"] for image in images] == ["d1/0001.b.png", "d2/0001.b.png"]
+    for found, expected in zip(read_coco(again), read_coco(path), strict=True):
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+
+
+@pytest.mark.parametrize("name", ["../a", "/tmp/a", "d/../../a"])
+def test_a_frame_is_not_written_outside_or_over_another(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="leads out"):
+        write_coco(tmp_path / "set", [frame(name)])
+    with pytest.raises(InputError, match="a.png: two frames have this name"):
+        write_coco(tmp_path / "set", [frame("a"), frame("b"), frame("a", 20)])
+    assert not list(tmp_path.iterdir())
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
@@ -199,7 +217,7 @@ def test_all_frames_come_before_any_comes_again_in_another_order(tmp_path: Path)
     names = [f"f{i}" for i in range(6)]
     read = read_coco(written(tmp_path, *map(frame, names)), seed=3)
     seen = [read.frame(i).name for i in range(12)]
-    assert sorted(seen[:6]) == sorted(seen[6:]) == [f"{n}.png" for n in names]
+    assert sorted(seen[:6]) == sorted(seen[6:]) == names
     assert seen[:6] != seen[6:]
 
 

@@ -60,6 +60,8 @@ class Picture:
 
     Parameters
     ----------
+    name : str
+        Of its file in the folder of the pictures, with the folders between, without its suffix.
     path : Path
     height, width : int
     pixel_size_mm : tuple of float or None
@@ -67,11 +69,17 @@ class Picture:
     annotations : tuple of Annotation
     """
 
+    name: str
     path: Path
     height: int
     width: int
     pixel_size_mm: tuple[float, float] | None
     annotations: tuple[Annotation, ...]
+
+    @property
+    def file(self) -> str:
+        """Name of its file, with the folders between and its suffix: for messages."""
+        return f"{self.name}{self.path.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class CocoFrames:
     taxa : tuple of str
         Categories that have an annotation, in alphabetical order.
     pictures : tuple of Picture
-        By the name of their file.
+        By their names.
     segmentation : Segmentation
         How the light of the frames is evened out.
     seed : int
@@ -106,7 +114,7 @@ class CocoFrames:
     @property
     def identity(self) -> str:
         """What the frames are: equal text, equal frames."""
-        names = ",".join(one.path.name for one in self.pictures)
+        names = ",".join(one.name for one in self.pictures)
         digest = hashlib.sha256(names.encode()).hexdigest()
         return f"{self.path.name}, sha256 {self.sha256}, frames {digest[:16]}"
 
@@ -204,7 +212,7 @@ class CocoFrames:
         sizes = [self._size(picture) for picture in self.pictures]
         known = [size for size in sizes if size is not None]
         if len(known) < len(sizes):
-            name = self.pictures[sizes.index(None)].path.name
+            name = self.pictures[sizes.index(None)].file
             what = f"the size of the pixels of {name} is not known"
             raise InputError(what, where=self.path, cure=SIZE_CURE)
         middle = np.median(known, axis=0)
@@ -212,7 +220,7 @@ class CocoFrames:
             ratio = size / middle
             if not ((ratio >= 1 / LIKE_SIZE) & (ratio <= LIKE_SIZE)).all():
                 raise InputError(
-                    f"the pixels of {picture.path.name} are of {size[0]:g} x {size[1]:g} mm, the "
+                    f"the pixels of {picture.file} are of {size[0]:g} x {size[1]:g} mm, the "
                     f"middle ones of all frames of {middle[0]:g} x {middle[1]:g} mm",
                     where=self.path,
                     cure="A model knows one size of pixels: give frames of one instrument at a "
@@ -223,7 +231,7 @@ class CocoFrames:
         pixels = _pixels(picture)
         size = self._size(picture) or (None, None)
         return AnnotatedFrame(
-            name=picture.path.name,
+            name=picture.name,
             pixels=corrected_lines(pixels, self.segmentation),
             instances=tuple(_instance(picture, one) for one in picture.annotations),
             pixel_height=size[0],
@@ -314,7 +322,7 @@ def read_coco(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
         taxa=tuple(sorted({one.taxon for p in full for one in p.annotations})),
-        pictures=tuple(sorted(full, key=lambda p: p.path.name)),
+        pictures=tuple(sorted(full, key=lambda p: str(p.path))),
         segmentation=none if even or segmentation is None else segmentation,
         seed=seed,
         pixel_size_mm=pixel_size_mm,
@@ -379,7 +387,8 @@ def _picture(row: dict[str, Any], folder: Path) -> Picture:
     height, width = _whole(row, "height", 1), _whole(row, "width", 1)
     if height * width > MOST_PIXELS:
         raise ValueError(f"{height} x {width} pixels are too many")
-    return Picture(folder / name, height, width, _pixel_size(row), ())
+    plain = name.with_suffix("").as_posix()
+    return Picture(plain, folder / name, height, width, _pixel_size(row), ())
 
 
 def _pixel_size(row: dict[str, Any]) -> tuple[float, float] | None:
@@ -429,7 +438,7 @@ def _annotation(
     try:
         _, _, mask = decode_box(segmentation, picture.height, picture.width)
     except ValueError as error:
-        what = f"annotation {number} of {picture.path.name}: {error}"
+        what = f"annotation {number} of {picture.file}: {error}"
         raise InputError(what, where=path, cure=_CURE) from None
     return Annotation(number, taxon, segmentation, int(mask.sum()))
 
@@ -466,13 +475,20 @@ def write_coco(folder: Path, frames: Iterable[AnnotatedFrame]) -> None:
     folder : Path
         Replaced whole, or not at all.
     frames : iterable of AnnotatedFrame
+        A name with slashes in it stands in folders.
+
+    Raises
+    ------
+    InputError
+        Two frames have one name, or one leads out of the folder.
     """
     facts: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
     numbers: dict[str, int] = {}
     with new_folder(Path(folder)) as draft:
         for image, frame in enumerate(frames, start=1):
             name = f"{frame.name}.png"
-            (draft / name).write_bytes(cv2.imencode(".png", frame.pixels)[1].tobytes())
+            file = _new_file(draft, name)
+            file.write_bytes(cv2.imencode(".png", frame.pixels)[1].tobytes())
             facts["images"].append(_image_row(image, name, frame))
             for one in frame.instances:
                 category = numbers.setdefault(one.taxon, len(numbers) + 1)
@@ -484,6 +500,18 @@ def write_coco(folder: Path, frames: Iterable[AnnotatedFrame]) -> None:
         facts["categories"] = [{"id": n, "name": taxon} for taxon, n in numbers.items()]
         facts["info"] = {"description": "annotated frames", "seston_even_light": True}
         (draft / ANNOTATIONS).write_text(json.dumps(facts) + "\n", "utf-8")
+
+
+def _new_file(folder: Path, name: str) -> Path:
+    """Give the path of a picture to be written, in folders that are there."""
+    cure = "Give each frame a name of its own, and a relative one."
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise InputError("leads out of the folder of the frames", where=name, cure=cure)
+    path = folder / name
+    if path.exists():
+        raise InputError("two frames have this name", where=name, cure=cure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _image_row(image: int, name: str, frame: AnnotatedFrame) -> dict[str, Any]:
