@@ -181,14 +181,16 @@ def drop(facts: dict[str, Any], *keys: Any) -> None:
         (lambda f: f["annotations"][1].update(id=1), r"`annotations\[1\]`: its id 1 stands twice"),
         (lambda f: f["annotations"][1].update(image_id=9), "is not in the file"),
         (lambda f: f["annotations"][1].update(category_id=True), "`category_id`"),
-        (lambda f: f["annotations"][0].update(iscrowd=1, segmentation=[[1]]), "crowd"),
+        (lambda f: f["annotations"][0].update(iscrowd=1), "a crowd in every frame"),
+        (lambda f: f["annotations"][0].pop("segmentation"), "Annotate masks"),
+        (lambda f: f["images"][0].update(file_name="d/two.png"), "1 of 1 .* the first: d/two.png"),
     ],
 )
 def test_a_wrong_entry_is_told_with_its_place(tmp_path: Path, change: Any, said: str) -> None:
     path = changed(written(tmp_path), change)
     with pytest.raises(InputError, match=said) as told:
         read_coco(path)
-    assert str(path) in str(told.value)
+    assert str(path.parent) in str(told.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"[1, 2]", b"{", b"[" * 100_000, b"\xff\xfe\x00"])
@@ -197,6 +199,48 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes) -> No
     path.write_bytes(content)
     with pytest.raises(InputError, match="JSON"):
         read_coco(path)
+
+
+@pytest.mark.parametrize("segmentation", [None, [[1, 1, 9, 1, 9, 9]], "as it was"])
+def test_a_frame_with_a_crowd_is_left_out_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, segmentation: object
+) -> None:
+    def change(facts: dict[str, Any]) -> None:
+        row = facts["annotations"][0]
+        row.update(iscrowd=1)
+        row.update({} if segmentation == "as it was" else {"segmentation": segmentation})
+
+    read = read_coco(changed(written(tmp_path, frame("a"), of_taxa("b", "krill")), change))
+    assert [one.name for one in read] == ["b"]
+    assert read.taxa == ("krill",)
+    assert "1 of 2 frames are left out, for they have crowds (the first: a.png)" in caplog.text
+
+
+def test_an_annotation_outside_its_picture_does_not_count_and_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def change(facts: dict[str, Any]) -> None:
+        facts["annotations"][1].update(segmentation=[[90, 70, 95, 70, 95, 75]])
+
+    read = read_coco(changed(written(tmp_path), change))
+    assert read.taxa == ("copepod",)
+    assert "1 annotations have no pixel in their pictures" in caplog.text
+    assert [one.taxon for one in read.frame(0).instances] == ["copepod"]
+
+
+def test_taxa_do_not_differ_by_spaces_around_their_names(tmp_path: Path) -> None:
+    def change(facts: dict[str, Any]) -> None:
+        facts["categories"][1].update(name=" copepod ")
+
+    assert read_coco(changed(written(tmp_path), change)).taxa == ("copepod",)
+
+
+def test_pictures_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
+    read = read_coco(written(tmp_path))
+    deep = np.full((60, 80), 4000, np.uint16)
+    (tmp_path / "set/one.png").write_bytes(cv2.imencode(".png", deep)[1].tobytes())
+    with pytest.raises(InputError, match="one.png: has more than 8 bits"):
+        read.frame(0)
 
 
 def test_a_picture_that_is_missing_damaged_or_another_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,11 +27,17 @@ from seston.learn.card import LIKE_SIZE
 from seston.learn.semantic.judge import SIZE_CURE, is_kept
 from seston.learn.semantic.masks import decode_box, encode_mask
 
+log = logging.getLogger(__name__)
+
 #: Name of the JSON file that `write_coco` writes.
 ANNOTATIONS = "instances.json"
 #: Pixels of the largest picture that is read.
 MOST_PIXELS = 1 << 29
 _CURE = "Export the annotations again, as COCO instances."
+_MASKS = (
+    "Annotate masks, as polygons or runs: a box does not tell which pixels are the object's. "
+    "Export them as COCO instances."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +295,9 @@ def read_coco(
 ) -> CocoFrames:
     """Read annotated frames.
 
+    Frames with a crowd are left out, and told: organisms that are not annotated one by one would
+    be learned as background. Annotations without a pixel in their picture do not count.
+
     Parameters
     ----------
     path : Path
@@ -305,19 +315,20 @@ def read_coco(
     Raises
     ------
     InputError
-        The file, an image, a category or an annotation in it is wrong; the message names it.
+        The file, an image, a category or an annotation in it is wrong, or a picture is not there;
+        the message names it.
     """
     path = Path(path)
     content, facts = _json(path)
     info = facts.get("info")
     even = segmentation is None or (isinstance(info, dict) and info.get("seston_even_light"))
     none = Segmentation.model_validate({"background": "none"})
-    names = _by_id(facts, "categories", path, lambda row: str(_text(row, "name")))
+    names = _by_id(facts, "categories", path, lambda row: _text(row, "name").strip())
     pictures = _by_id(facts, "images", path, lambda row: _picture(row, images or path.parent))
     if not pictures:
         raise InputError("lists no image", where=path, cure=_CURE)
-    of_image = _annotations(facts, path, names, pictures)
-    full = [replace(p, annotations=tuple(of_image.get(i, ()))) for i, p in pictures.items()]
+    full = _annotated(facts, path, names, pictures)
+    _check_there(full, images or path.parent)
     return CocoFrames(
         path=path,
         sha256=hashlib.sha256(content).hexdigest(),
@@ -406,10 +417,60 @@ def _pixel_size(row: dict[str, Any]) -> tuple[float, float] | None:
     return told[0], told[1]
 
 
-def _annotations(
+def _annotated(
     facts: dict[str, Any], path: Path, names: dict[int, str], pictures: dict[int, Picture]
-) -> dict[int, list[Annotation]]:
-    found: dict[int, list[Annotation]] = {}
+) -> list[Picture]:
+    """Give the pictures with what is annotated in them, but for those with a crowd."""
+    rows = list(_annotation_rows(facts, path, names, pictures))
+    crowded = {image for _, image, row in rows if row.get("iscrowd")}
+    clear = {image: p for image, p in pictures.items() if image not in crowded}
+    if not clear:
+        raise InputError(
+            "has a crowd in every frame: its organisms are not annotated one by one",
+            where=path,
+            cure="Annotate each of them in some frames.",
+        )
+    if crowded:
+        log.warning(
+            "%s: %d of %d frames are left out, for they have crowds (the first: %s)",
+            path, len(crowded), len(pictures), pictures[min(crowded)].file,
+        )  # fmt: skip
+    found: dict[int, list[Annotation]] = {image: [] for image in clear}
+    for number, image, row in rows:
+        if image in clear:
+            taxon = names[row["category_id"]]
+            found[image].append(_annotation(number, taxon, row, clear[image], path))
+    _tell_outside([one for image in found for one in found[image] if not one.area], path)
+    return [
+        replace(one, annotations=tuple(a for a in found[image] if a.area))
+        for image, one in clear.items()
+    ]
+
+
+def _check_there(pictures: list[Picture], folder: Path) -> None:
+    """Refuse pictures that are missing, before any is learned from."""
+    missing = [one.file for one in pictures if not one.path.is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(pictures)} pictures are not there, the first: {missing[0]}",
+            where=folder,
+            cure="Give the folder that `file_name` starts from: --images, or `images` in "
+            "config.yaml.",
+        )
+
+
+def _tell_outside(annotations: list[Annotation], path: Path) -> None:
+    if annotations:
+        log.warning(
+            "%s: %d annotations have no pixel in their pictures and do not count (the first: %d)",
+            path, len(annotations), annotations[0].number,
+        )  # fmt: skip
+
+
+def _annotation_rows(
+    facts: dict[str, Any], path: Path, names: dict[int, str], pictures: dict[int, Picture]
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield each annotation, with its number and its image; what they name is there."""
     seen: set[int] = set()
     for name, row in _rows(facts, "annotations", path):
         try:
@@ -419,15 +480,10 @@ def _annotations(
                 raise ValueError(f"its id {number} stands twice")
             if image not in pictures or category not in names:
                 raise ValueError(f"its image {image} or category {category} is not in the file")
-            if row.get("iscrowd") and not isinstance(row.get("segmentation"), dict):
-                raise ValueError("is a crowd: an object of its own is wanted")
         except ValueError as error:
             raise InputError(f"{name}: {error}", where=path, cure=_CURE) from None
         seen.add(number)
-        one = _annotation(number, names[category], row, pictures[image], path)
-        if one.area:
-            found.setdefault(image, []).append(one)
-    return found
+        yield number, image, row
 
 
 def _annotation(
@@ -439,20 +495,29 @@ def _annotation(
         _, _, mask = decode_box(segmentation, picture.height, picture.width)
     except ValueError as error:
         what = f"annotation {number} of {picture.file}: {error}"
-        raise InputError(what, where=path, cure=_CURE) from None
+        cure = _CURE if segmentation else _MASKS
+        raise InputError(what, where=path, cure=cure) from None
     return Annotation(number, taxon, segmentation, int(mask.sum()))
 
 
 def _pixels(picture: Picture) -> UInt8Array:
     try:
         content = np.frombuffer(picture.path.read_bytes(), np.uint8)
-        grey = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if len(content) else None
+        # As it is: what OpenCV makes of deeper pixels by itself is black where 12 bits are used.
+        grey = cv2.imdecode(content, cv2.IMREAD_ANYDEPTH) if len(content) else None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=picture.path) from None
     except cv2.error:
         grey = None
     if grey is None:
         raise InputError("is no picture", where=picture.path, cure="Export it again.")
+    if grey.dtype != np.uint8:
+        raise InputError(
+            "has more than 8 bits a pixel",
+            where=picture.path,
+            cure="Convert all pictures to 8 bits with one scale, so that grey levels stay "
+            "comparable.",
+        )
     if grey.shape != (picture.height, picture.width):
         raise InputError(
             f"is {grey.shape[0]} x {grey.shape[1]} pixels, and the annotations say "
