@@ -165,6 +165,10 @@ def test_a_poisoned_network_is_refused(
     with pytest.raises(ModelError) as told:
         load_semantic(tmp_path / "copy")
     assert name in str(told.value)
+    assert "`seston train-semantic`" in str(told.value)
+    beginning = settings(tmp_path, initial=tmp_path / "copy", widths=(16, 32, 48))
+    with pytest.raises(ModelError, match="`seston train-semantic`"):
+        train_semantic(Drawn(), iter(lambda: pytest.fail("a frame is drawn"), 0), beginning)
 
 
 def test_a_classifier_of_vignettes_is_no_network_for_frames(trained: Path, tmp_path: Path) -> None:

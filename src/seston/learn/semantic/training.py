@@ -107,10 +107,10 @@ def train_semantic(
     """
     taxa = _wanted(settings.taxa, learn_from.taxa)
     segmentation = segmentation or Segmentation()
+    trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
     frames = list(held_out)
     _check_held_out(frames, taxa, segmentation)
     with new_folder(settings.model) as draft:
-        trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
         trainer.run(tell or (lambda *_: None))
         network = trainer.network.eval()
         verdict = judge(
