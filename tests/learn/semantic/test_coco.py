@@ -317,6 +317,8 @@ def test_frames_that_nothing_can_be_measured_on_are_refused(tmp_path: Path) -> N
     with pytest.raises(InputError, match="no wanted object is annotated") as told:
         held_out(written(tmp_path, of_taxa("a"), of_taxa("b")))
     assert str(path) in str(told.value)
+    with pytest.raises(InputError, match=r"no wanted object .*\n.*There are: copepod, shrimp"):
+        held_out(written(tmp_path, *map(frame, "ab")), "krill")
     with pytest.raises(InputError, match="wanted objects in one frame"):
         held_out(written(tmp_path, of_taxa("a", "copepod"), of_taxa("b")))
 

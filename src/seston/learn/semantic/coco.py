@@ -132,7 +132,8 @@ class CocoFrames:
         """Refuse too few frames with a wanted object, or with one of a size that is kept."""
         more = "Annotate all that is wanted, in more frames."
         if not wanted:
-            raise InputError("no wanted object is annotated", where=self.path, cure=more)
+            there = f"There are: {', '.join(self.taxa)}." if self.taxa else more
+            raise InputError("no wanted object is annotated", where=self.path, cure=there)
         if len(self.pictures) < 2 or wanted < 2:
             what = (
                 "holds one frame" if len(self.pictures) < 2 else "has wanted objects in one frame"
