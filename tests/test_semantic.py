@@ -50,7 +50,7 @@ def write_network(folder: Path, seed: int = 0) -> None:
         network.head.bias[0] = 10
         network.head.weight[1 + seed % len(TAXA), 0] = 40
     content = safetensors.torch.save(network.state_dict())
-    nothing = Verdict(np.empty((0, len(TAXA)), np.float32), np.empty(0, int), np.empty(0, int))
+    nothing = Verdict(np.empty((0, len(TAXA)), np.float32), np.empty(0, int), np.zeros(1, int))
     card = training._card(
         SimulatedFrames(0), settings, TAXA, nothing, [SimulatedFrames(0, lines=512).frame(0)],
         hashlib.sha256(content).hexdigest(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -145,6 +145,16 @@ def learning_set(
     write_learning_set(folder, seed, per_class=per_class)
 
 
+_PixelSize = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        help="Height and width of a pixel of annotated frames, mm, if neither the file nor the "
+        "instrument tells them.",
+        show_default=False,
+    ),
+]
+
+
 @app.command("train-filter", rich_help_panel=LEARNING)
 def train_filter(
     config: ConfigPath = CONFIG,
@@ -156,7 +166,10 @@ def train_filter(
         Path | None,
         typer.Option(help="Results of a campaign whose objects have labels.", show_default=False),
     ] = None,
-    labels: Annotated[str, typer.Option(help="validated, or predicted: these too.")] = "validated",
+    labels: Annotated[
+        str | None,
+        typer.Option(help="validated, or predicted: these too.", show_default="validated"),
+    ] = None,
     taxonomy: Annotated[
         Path | None,
         typer.Option(help="Table of taxa: which labels are plankton.", show_default=False),
@@ -167,12 +180,21 @@ def train_filter(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
-    instrument: Annotated[str, typer.Option(help="Of annotated frames.")] = "isiis",
+    instrument: Annotated[
+        str | None, typer.Option(help="Of annotated frames.", show_default="isiis")
+    ] = None,
+    pixel_size_mm: _PixelSize = None,
     let_through: Annotated[
-        float, typer.Option(help="Share of the plankton that is wanted to pass.")
-    ] = 0.995,
-    frames: Annotated[int, typer.Option(help="Simulated or annotated frames, at most.")] = 48,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+        float | None,
+        typer.Option(help="Share of the plankton that is wanted to pass.", show_default="0.995"),
+    ] = None,
+    frames: Annotated[
+        int | None,
+        typer.Option(help="Simulated or annotated frames, at most.", show_default="48"),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Same seed, same bytes.", show_default="0")
+    ] = None,
 ) -> None:
     """Train a filter that leaves out what is no plankton, before it is stored.
 
@@ -181,14 +203,33 @@ def train_filter(
     from seston.config import Config, FilterTraining, checked, load_config
     from seston.stages.filter_training import train_filter as run
 
+    given = _given(
+        objects=objects, labels=labels, annotations=annotations, images=images,
+        instrument=instrument, pixel_size_mm=pixel_size_mm, let_through=let_through,
+        frames=frames, seed=seed,
+    )  # fmt: skip
     if model is None:
+        _refuse_without_model(given | _given(taxonomy=taxonomy), "filter")
         run(load_config(config))
         return
-    settings = checked(
-        FilterTraining, model=model, objects=objects, labels=labels, annotations=annotations,
-        images=images, instrument=instrument, let_through=let_through, frames=frames, seed=seed,
-    )  # fmt: skip
-    run(Config(filter=settings, taxonomy=taxonomy))
+    run(Config(filter=checked(FilterTraining, model=model, **given), taxonomy=taxonomy))
+
+
+def _given(**options: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give the options that were told: for the others the models of the settings know defaults."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _refuse_without_model(given: dict[str, Any], key: str) -> None:
+    """Refuse options that would change nothing, for the model is that of the configuration."""
+    from seston.errors import ConfigError
+
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(
+            f"{names}: these options are for a model apart from the configuration",
+            cure=f"Give --model too, or put the settings under `{key}` of config.yaml.",
+        )
 
 
 @app.command("train-semantic", rich_help_panel=LEARNING)
@@ -205,25 +246,34 @@ def train_semantic(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
-    instrument: Annotated[str, typer.Option(help="Tells light and size of pixels.")] = "isiis",
+    instrument: Annotated[
+        str | None,
+        typer.Option(help="Tells light, size of pixels, sizes kept.", show_default="isiis"),
+    ] = None,
+    pixel_size_mm: _PixelSize = None,
     initial: Annotated[
         Path | None, typer.Option(help="A network to begin from.", show_default=False)
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the training.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same network.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the training.", show_default="2000")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Same seed, same network.", show_default="0")
+    ] = None,
 ) -> None:
     """Train a network that finds and names objects at once, from annotated or simulated frames."""
-    from seston.config import Config, SemanticTraining, load_config
+    from seston.config import Config, SemanticTraining, checked, load_config
     from seston.stages.semantic import train_semantic as run
 
+    given = _given(
+        annotations=annotations, images=images, instrument=instrument,
+        pixel_size_mm=pixel_size_mm, initial=initial, steps=steps, seed=seed,
+    )  # fmt: skip
     if model is None:
+        _refuse_without_model(given, "semantic")
         run(load_config(config))
         return
-    settings = SemanticTraining(
-        model=model, annotations=annotations, images=images, instrument=instrument,
-        initial=initial, steps=steps, seed=seed,
-    )  # fmt: skip
-    run(Config(semantic=settings))
+    run(Config(semantic=checked(SemanticTraining, model=model, **given)))
 
 
 @app.command("annotated-frames", rich_help_panel=LEARNING)

@@ -123,8 +123,13 @@ class SemanticTraining(Strict):
     )
     instrument: Name = Field(
         "isiis",
-        description="whose segmentation evens out the light of annotated frames, and whose optics "
-        "tell the size of their pixels",
+        description="whose segmentation evens out the light of annotated frames and says which "
+        "sizes the network is measured by, and whose optics tell the size of their pixels",
+    )
+    pixel_size_mm: tuple[Positive, Positive] | None = Field(
+        None,
+        description="height and width of a pixel of annotated frames, where the COCO file does not "
+        "tell them; empty: those of the instrument's optics",
     )
     taxa: tuple[str, ...] = Field(
         (), description="taxa that are wanted, all else is background; empty: all annotated ones"
@@ -183,6 +188,11 @@ class FilterTraining(Strict):
         "isiis",
         description="whose segmentation finds the objects of annotated frames, and whose optics "
         "tell the size of their pixels",
+    )
+    pixel_size_mm: tuple[Positive, Positive] | None = Field(
+        None,
+        description="height and width of a pixel of annotated frames, where the COCO file does not "
+        "tell them; empty: those of the instrument's optics",
     )
     let_through: Fraction = Field(0.995, description="share of the plankton that is wanted to pass")
     frames: int = Field(48, ge=4, description="simulated or annotated frames, at most")

@@ -18,7 +18,17 @@ CARD, WEIGHTS = "card.json", "model.safetensors"
 VERSION = 3
 #: A pixel may be so many times larger or smaller than those that a model of frames learned from.
 LIKE_SIZE = 1.25
-CURE = "Train the model again (`seston train`), or restore its folder from a copy."
+#: Commands that train models of these kinds of head; classifiers are trained by `seston train`.
+_COMMANDS = {"semantic": "train-semantic", "filter": "train-filter"}
+
+
+def cure_of(kind: object) -> str:
+    """Say what helps where a model with this kind of head is missing or damaged."""
+    command = _COMMANDS.get(kind, "train") if isinstance(kind, str) else "train"
+    return f"Train the model again (`seston {command}`), or restore its folder from a copy."
+
+
+CURE = cure_of("")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,32 +118,38 @@ class Card:
         return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def load_card(model: Path) -> Card:
+def load_card(model: Path, kind: str = "") -> Card:
     """Read the card of a model, without its weights (and without torch).
+
+    Parameters
+    ----------
+    model : Path
+    kind : str
+        Of the head that is expected, for the cure: nothing is checked.
 
     Raises
     ------
     ModelError
         It is missing, damaged or changed since it was written.
     """
-    path = Path(model) / CARD
+    path, cure = Path(model) / CARD, cure_of(kind)
     try:
         facts: Any = json.loads(path.read_text("utf-8"))
         version, stated = facts.pop("card_version"), facts.pop("hash")
         if version != VERSION:
-            raise ModelError(f"card of version {version}, this is {VERSION}", where=path, cure=CURE)
+            raise ModelError(f"card of version {version}, this is {VERSION}", where=path, cure=cure)
         card = Card(**{**facts, "taxa": tuple(facts["taxa"])})
         intact = card.hash == stated
     except OSError as error:
         raise ModelError(
-            f"the model has no card that can be read: {error.strerror}", where=path, cure=CURE
+            f"the model has no card that can be read: {error.strerror}", where=path, cure=cure
         ) from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError("the card is damaged", where=path, cure=CURE) from None
+        raise ModelError("the card is damaged", where=path, cure=cure) from None
     if not intact:
-        raise ModelError("the card was changed since it was written", where=path, cure=CURE)
+        raise ModelError("the card was changed since it was written", where=path, cure=cure)
     return card
 
 
@@ -166,18 +182,19 @@ def read_arrays(path: Path, card: Card) -> dict[str, NDArray[Any]]:
 def _loaded(path: Path, card: Card, load: Callable[[bytes], Mapping[str, Any]]) -> dict[str, Any]:
     import safetensors
 
+    cure = cure_of(card.head.get("kind"))
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"the weights cannot be read: {error.strerror}", where=path, cure=CURE
+            f"the weights cannot be read: {error.strerror}", where=path, cure=cure
         ) from None
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ModelError("the weights are not those of the card", where=path, cure=CURE)
+        raise ModelError("the weights are not those of the card", where=path, cure=cure)
     try:
         return dict(load(content))
     except safetensors.SafetensorError:
-        raise ModelError("the weights are damaged", where=path, cure=CURE) from None
+        raise ModelError("the weights are damaged", where=path, cure=cure) from None
 
 
 def _text(facts: dict[str, Any]) -> str:

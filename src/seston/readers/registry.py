@@ -78,6 +78,28 @@ def reader_of(instrument: str) -> type[Reader] | None:
     return _READERS.get(instrument) or readers().get(instrument)
 
 
+def check_instrument(name: str, where: str) -> None:
+    """Refuse the name of an instrument that there is not.
+
+    Parameters
+    ----------
+    name : str
+    where : str
+        Key of the configuration in which it stands, for the message.
+
+    Raises
+    ------
+    ConfigError
+        No reader has this name.
+    """
+    if reader_of(name) is None:
+        raise ConfigError(
+            f"there is no instrument {name!r}",
+            where=where,
+            cure=f"There are: {', '.join(instruments())}.",
+        )
+
+
 def open_deployment(deployment: Deployment, instrument: Instrument, ingest: Ingest) -> Reader:
     """Give the reader of a deployment.
 

@@ -35,13 +35,14 @@ def train_filter(config: Config) -> None:
     Raises
     ------
     ConfigError
-        The configuration has no key `filter`.
+        The configuration has no key `filter`, or it names an instrument that there is not.
     InputError
         Labels or annotations are missing, wrong, or too few.
     StoreError
         The objects of the campaign are damaged.
     """
     from seston.learn.filtering import train_filter as run
+    from seston.readers.registry import check_instrument
 
     settings = config.filter
     if settings is None:
@@ -50,6 +51,7 @@ def train_filter(config: Config) -> None:
             where="config.yaml",
             cure="Say there which folder the filter is written to, or give --model.",
         )
+    check_instrument(settings.instrument, "filter.instrument")
     examples = _examples(config, settings)
     card = run(examples, settings.model, let_through=settings.let_through, seed=settings.seed).card
     log.info(
@@ -83,18 +85,10 @@ def _of_simulated(settings: FilterTraining) -> Examples:
 
 def _of_annotations(config: Config, settings: FilterTraining, taxonomy: Taxonomy) -> Examples:
     from seston.learn.filtering.frames import examples_of_frames
-    from seston.learn.semantic.coco import read_coco
+    from seston.learn.semantic.coco import open_annotated
 
-    assert settings.annotations is not None
     instrument = cfg.instrument(config, settings.instrument)
-    height, width = instrument.optics.pixel_height_mm, instrument.optics.pixel_width_mm
-    coco = read_coco(
-        settings.annotations,
-        images=settings.images,
-        segmentation=instrument.segmentation,
-        pixel_size_mm=(height, width) if height and width else None,
-        seed=settings.seed,
-    )
+    coco = open_annotated(settings, instrument)
     count = min(settings.frames, len(coco.pictures))
     frames: Iterator[AnnotatedFrame] = map(coco.frame, range(count))
     plankton = [taxonomy.taxon(taxonomy.name_of(taxon)).plankton for taxon in coco.taxa]

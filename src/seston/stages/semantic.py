@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seston import config as cfg
-from seston.config import Config, Segmentation, SemanticTraining
+from seston.config import Config, Instrument, Segmentation, SemanticTraining
 from seston.errors import ConfigError
 from seston.frame import AnnotatedFrame
 from seston.image.regions import Named, find_regions
@@ -70,12 +70,13 @@ def train_semantic(config: Config) -> None:
     Raises
     ------
     ConfigError
-        The configuration has no key `semantic`.
+        The configuration has no key `semantic`, or it names an instrument that there is not.
     InputError
-        The annotations are missing or wrong.
+        The annotations are missing or wrong, or nothing can be learned or measured by them.
     """
     from seston import learn
     from seston.learn.semantic import train_semantic as run
+    from seston.readers.registry import check_instrument
 
     settings = config.semantic
     if settings is None:
@@ -85,10 +86,12 @@ def train_semantic(config: Config) -> None:
             cure="Say there which folder the network is written to, or give --model.",
         )
     learn.use_threads(len(os.sched_getaffinity(0)))
-    learn_from, held_out = _frames(config, settings)
+    check_instrument(settings.instrument, "semantic.instrument")
+    instrument = cfg.instrument(config, settings.instrument)
+    learn_from, held_out = _frames(settings, instrument)
     with progress("train-semantic", settings.steps, "steps") as shown:
         card = run(
-            learn_from, held_out, settings,
+            learn_from, held_out, settings, segmentation=instrument.segmentation,
             tell=lambda done, _total, _loss: shown.advance(done - shown.done),
         )  # fmt: skip
     log.info(
@@ -97,24 +100,23 @@ def train_semantic(config: Config) -> None:
         len(card.taxa), card.metrics["objects"], 100 * card.metrics["recall"],
         100 * card.metrics["precision"],
     )  # fmt: skip
+    if not card.metrics["recall"]:
+        log.warning(
+            "train-semantic: the network finds none of the objects held out: let it learn for more "
+            "steps (`semantic.steps`, --steps)"
+        )
 
 
-def _frames(config: Config, settings: SemanticTraining) -> tuple[Frames, Iterable[AnnotatedFrame]]:
+def _frames(
+    settings: SemanticTraining, instrument: Instrument
+) -> tuple[Frames, Iterable[AnnotatedFrame]]:
     """Frames to learn from, and frames to be measured on."""
-    from seston.learn.semantic.coco import read_coco
+    from seston.learn.semantic.coco import open_annotated
     from seston.simulate.annotated import SimulatedFrames
 
     if settings.annotations is None:
         natural = SimulatedFrames(settings.seed + _HELD_OUT, plankton=None)
         held_out = (natural.frame(number) for number in range(settings.validation))
         return SimulatedFrames(settings.seed, settings.plankton), held_out
-    instrument = cfg.instrument(config, settings.instrument)
-    size = (instrument.optics.pixel_height_mm, instrument.optics.pixel_width_mm)
-    frames = read_coco(
-        settings.annotations,
-        images=settings.images,
-        segmentation=instrument.segmentation,
-        pixel_size_mm=(size[0], size[1]) if size[0] and size[1] else None,
-        seed=settings.seed,
-    )
-    return frames.split(settings.validation)
+    frames = open_annotated(settings, instrument)
+    return frames.split(settings.validation, settings.taxa, instrument.segmentation)

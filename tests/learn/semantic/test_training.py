@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seston.config import SemanticTraining
+from seston.config import Segmentation, SemanticTraining
 from seston.errors import InputError, ModelError
 from seston.frame import AnnotatedFrame, Instance
+from seston.image.regions import LIKELY
 from seston.learn import use_threads
 from seston.learn.semantic import load_semantic, training
 from seston.learn.semantic.judge import Verdict, find_in, match_boxes
@@ -69,7 +70,7 @@ def test_two_shapes_of_one_darkness_are_learned_and_specks_left_out(trained: Pat
     assert model.card.metrics["recall"] >= 0.9
     assert model.card.metrics["precision"] >= 0.9
     frame = Drawn().frame(2000)
-    named = find_in(frame, model.look)
+    named = find_in(frame, model.look, Segmentation())
     kept = named.scores.sum(axis=1) >= model.least_score
     o = named.objects
     found = np.column_stack([o.top, o.left, o.bottom, o.right])[kept]
@@ -164,6 +165,10 @@ def test_a_poisoned_network_is_refused(
     with pytest.raises(ModelError) as told:
         load_semantic(tmp_path / "copy")
     assert name in str(told.value)
+    assert "`seston train-semantic`" in str(told.value)
+    beginning = settings(tmp_path, initial=tmp_path / "copy", widths=(16, 32, 48))
+    with pytest.raises(ModelError, match="`seston train-semantic`"):
+        train_semantic(Drawn(), iter(lambda: pytest.fail("a frame is drawn"), 0), beginning)
 
 
 def test_a_classifier_of_vignettes_is_no_network_for_frames(trained: Path, tmp_path: Path) -> None:
@@ -182,6 +187,9 @@ def test_pixels_of_another_size_are_refused(trained: Path) -> None:
     model.check_pixel_size(0.055, 0.05)
     with pytest.raises(ModelError, match="learned from pixels of 0.0500 x 0.0500 mm"):
         model.check_pixel_size(0.05, 0.0731)
+    model.card.training.pop("pixel_size_mm")
+    with pytest.raises(ModelError, match="does not tell the size of the pixels"):
+        model.check_pixel_size(0.05, 0.05)
 
 
 def test_figures_of_a_verdict_are_those_counted_by_hand() -> None:
@@ -195,6 +203,45 @@ def test_figures_of_a_verdict_are_those_counted_by_hand() -> None:
     # F1 from the highest score down: 2/5, 4/6, 4/7, 6/8, 6/9; the fourth is the best.
     assert verdict.best_threshold() == pytest.approx(0.5)
     json.dumps(found)
+
+
+def test_no_least_score_is_chosen_from_what_tells_none() -> None:
+    false = np.array([[0.9, 0.05], [0.6, 0.1], [0.55, 0]], np.float32)
+    nothing = np.array([], int)
+    with pytest.raises(ValueError, match="without a true object"):
+        Verdict(false, np.array([-1, -1, -1]), nothing).best_threshold()
+    assert Verdict(false, np.array([-1, -1, -1]), np.array([0])).best_threshold() == LIKELY
+    assert Verdict(false[:0], nothing, np.array([0])).best_threshold() == LIKELY
+
+
+def fine(frame: AnnotatedFrame) -> AnnotatedFrame:
+    """Give a frame as a camera of finer pixels would: objects of 0.08 to 0.2 mm."""
+    return AnnotatedFrame(frame.name, frame.pixels, frame.instances, 0.01, 0.01)
+
+
+def test_a_network_is_measured_by_the_sizes_that_its_instrument_keeps(tmp_path: Path) -> None:
+    small = Segmentation(min_esd_mm=0.05)
+    few = settings(tmp_path, steps=1, side=64)
+    frames = [fine(one) for one in held_out()]
+    with pytest.raises(InputError, match=r"none of the 3 frames held out .* 0.25 to"):
+        train_semantic(Drawn(), frames, few)
+    card = train_semantic(Drawn(), frames, few, segmentation=small)
+    assert card.metrics["objects"] == sum(len(one.instances) for one in frames)
+
+
+def test_what_cannot_be_measured_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    def tell(*_: object) -> None:
+        pytest.fail("it has begun to learn")
+
+    empty = [AnnotatedFrame("empty", Drawn().frame(0).pixels, (), 0.05, 0.05)]
+    for frames in ([], empty):
+        with pytest.raises(InputError, match="nothing tells the least score"):
+            train_semantic(Drawn(), frames, settings(tmp_path), tell=tell)
+    with pytest.raises(InputError, match="no object is annotated"):
+        train_semantic(Drawn(taxa=()), held_out(), settings(tmp_path), tell=tell)
+    unknown = [AnnotatedFrame("f", Drawn().frame(0).pixels, Drawn().frame(0).instances)]
+    with pytest.raises(InputError, match="f: the size of its pixels is not known"):
+        train_semantic(Drawn(), unknown, settings(tmp_path), tell=tell)
 
 
 def test_boxes_are_paired_one_to_one_by_overlap() -> None:

@@ -12,7 +12,7 @@ from seston.errors import InputError
 from seston.frame import AnnotatedFrame
 from seston.image import Objects, find_objects
 from seston.learn.filtering.examples import Examples
-from seston.learn.semantic.judge import box_of, match_boxes
+from seston.learn.semantic.judge import SIZE_CURE, box_of, match_boxes
 from seston.learn.sets.measuring import NAMES
 
 
@@ -28,7 +28,7 @@ def find_in_frame(frame: AnnotatedFrame, settings: Segmentation) -> Objects:
         raise InputError(
             "the size of its pixels is not known",
             where=frame.name,
-            cure="Name an instrument whose optics tell it: filters look at sizes in mm.",
+            cure=SIZE_CURE,
         )
     return find_objects(
         frame.pixels,

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from seston.errors import ModelError
 from seston.features import FEATURES
-from seston.learn.card import WEIGHTS, Card, load_card, read_arrays
+from seston.learn.card import WEIGHTS, Card, cure_of, load_card, read_arrays
 from seston.learn.heads.boosting import BoostingHead
 
 Float32Array = NDArray[np.float32]
 
 #: `kind` of the head in the card of a filter.
 KIND = "filter"
+CURE = cure_of(KIND)
 #: Columns of its scores.
 TAXA = ("other", "plankton")
-CURE = "Train the filter again (`seston train-filter`), or restore its folder from a copy."
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def load_filter_card(folder: Path) -> Card:
     ModelError
         It is missing, damaged, changed, or that of another model.
     """
-    card = load_card(Path(folder))
+    card = load_card(Path(folder), KIND)
     if card.head.get("kind") != KIND:
         raise ModelError(
             "the model is no filter of measured objects",

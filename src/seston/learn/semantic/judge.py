@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from seston.config import Segmentation
+from seston.errors import InputError
 from seston.frame import AnnotatedFrame, Instance
-from seston.image.regions import Look, Named, find_regions
+from seston.image.regions import LIKELY, Look, Named, find_regions
 
 Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 #: Intersection over union of the boxes from which a found object is the true one.
 LEAST_OVERLAP = 0.2
+SIZE_CURE = (
+    "Give it: `pixel_height_mm` and `pixel_width_mm` of each image of the COCO file, or "
+    "`pixel_size_mm` (--pixel-size-mm), or an instrument whose optics tell both."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,10 +59,21 @@ class Verdict:
         return self.sums[order], right / total, right / np.arange(1, len(order) + 1)
 
     def best_threshold(self) -> float:
-        """Threshold of the greatest harmonic mean of recall and precision."""
+        """Threshold of the greatest harmonic mean of recall and precision.
+
+        Where nothing that was found is right none is better than another, and it is `LIKELY`:
+        what makes a cell part of an object.
+
+        Raises
+        ------
+        ValueError
+            There is no true object: nothing tells a good threshold from a bad one.
+        """
+        if not len(self.missed) and not (self.true >= 0).any():
+            raise ValueError("no threshold can be chosen without a true object")
         thresholds, recall, precision = self.curve()
-        if not len(thresholds):
-            return 0.0
+        if not recall.any():
+            return LIKELY
         f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-12)
         return float(thresholds[int(np.argmax(f1))])
 
@@ -96,63 +112,100 @@ def judge(
     frames: Iterable[AnnotatedFrame],
     taxa: Sequence[str],
     look: Look,
+    settings: Segmentation,
     progress: Callable[[], None] = lambda: None,
 ) -> Verdict:
     """Let a network look at frames that it has not learned from.
 
-    True objects below the least size that segmentation keeps, and found ones that match them,
-    do not count.
+    True objects outside the sizes that segmentation keeps, and found ones that match them, do
+    not count.
+
+    Parameters
+    ----------
+    frames : iterable of AnnotatedFrame
+    taxa : sequence of str
+        Those that are wanted, in the order of the network's shares.
+    look : callable
+    settings : Segmentation
+        As objects will be found by the network; the light of the frames is even already.
+    progress : callable
+        Called after each frame.
+
+    Raises
+    ------
+    InputError
+        The size of the pixels of a frame is not known.
     """
     parts = []
     for frame in frames:
-        parts.append(_judged(frame, taxa, find_in(frame, look)))
+        parts.append(_judged(frame, taxa, find_in(frame, look, settings), settings))
         progress()
     scores, true, missed = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Verdict(scores, true, missed)
 
 
-def find_in(frame: AnnotatedFrame, look: Look) -> Named:
-    """Find the objects of an annotated frame, whatever their scores."""
+def find_in(frame: AnnotatedFrame, look: Look, settings: Segmentation) -> Named:
+    """Find the objects of an annotated frame, whatever their scores; see `judge`."""
+    height, width = pixel_size(frame)
     return find_regions(
         frame.pixels,
         look=look,
         least_score=0.0,
         owned=slice(0, len(frame.pixels)),
-        settings=Segmentation.model_validate({"background": "none"}),
-        pixel_height=frame.pixel_height or _UNKNOWN_MM,
-        pixel_width=frame.pixel_width or _UNKNOWN_MM,
+        settings=settings.model_copy(update={"background": "none", "polarity": "dark"}),
+        pixel_height=height,
+        pixel_width=width,
         names=("area",),
     )
 
 
-#: Stands for the size of a pixel that nothing tells: that of the ISIIS.
-_UNKNOWN_MM = 0.0513
+def pixel_size(frame: AnnotatedFrame) -> tuple[float, float]:
+    """Give the height and width of a frame's pixels, mm.
+
+    Raises
+    ------
+    InputError
+        They are not known.
+    """
+    if frame.pixel_height is None or frame.pixel_width is None:
+        raise InputError("the size of its pixels is not known", where=frame.name, cure=SIZE_CURE)
+    return frame.pixel_height, frame.pixel_width
+
+
+def is_kept(area: int, size: tuple[float, float], settings: Segmentation) -> bool:
+    """Say whether segmentation keeps an object of so many pixels of this height and width, mm."""
+    diameter = 2 * np.sqrt(area * size[0] * size[1] / np.pi)
+    return bool(settings.min_esd_mm <= diameter <= settings.max_esd_mm)
+
+
+def count_true(
+    frames: Iterable[AnnotatedFrame], taxa: Sequence[str], settings: Segmentation
+) -> int:
+    """Count the true objects of frames that `judge` holds a network against."""
+    return sum(
+        is_kept(int(one.mask.sum()), pixel_size(frame), settings)
+        for frame in frames
+        for one in frame.instances
+        if one.taxon in taxa
+    )
 
 
 def _judged(
-    frame: AnnotatedFrame, taxa: Sequence[str], named: Named
+    frame: AnnotatedFrame, taxa: Sequence[str], named: Named, settings: Segmentation
 ) -> tuple[Float32Array, IntArray, IntArray]:
     wanted = [one for one in frame.instances if one.taxon in taxa]
     o = named.objects
     boxes = np.column_stack([o.top, o.left, o.bottom, o.right])
     found, true = match_boxes(boxes, np.array([box_of(one) for one in wanted]).reshape(-1, 4))
     taxon = np.array([taxa.index(one.taxon) for one in wanted], np.int64)
-    counts = np.array([_diameter(one, frame) for one in wanted]) >= _least_diameter()
+    size = pixel_size(frame)
+    counts = np.array([is_kept(int(one.mask.sum()), size, settings) for one in wanted], bool)
     of_found = np.full(len(o), -1, np.int64)
     of_found[found] = np.where(counts[true], taxon[true], -2)
     free = np.ones(len(wanted), bool)
     free[true] = False
     judged = of_found > -2
     return named.scores[judged], of_found[judged], taxon[free & counts]
-
-
-def _least_diameter() -> float:
-    return float(Segmentation.model_validate({}).min_esd_mm)
-
-
-def _diameter(one: Instance, frame: AnnotatedFrame) -> float:
-    pixel = (frame.pixel_height or _UNKNOWN_MM) * (frame.pixel_width or _UNKNOWN_MM)
-    return float(2 * np.sqrt(one.mask.sum() * pixel / np.pi))
 
 
 def box_of(one: Instance) -> tuple[int, int, int, int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seston.errors import ModelError
 from seston.frame import UInt8Array
 from seston.learn import _torch
-from seston.learn.card import CURE, WEIGHTS, Card, load_card, read_weights
+from seston.learn.card import WEIGHTS, Card, cure_of, load_card, read_weights
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +23,7 @@ Float32Array = NDArray[np.float32]
 
 #: `kind` of the head in the card of such a model.
 KIND = "semantic"
+CURE = cure_of(KIND)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,14 @@ class SemanticModel:
         Raises
         ------
         ModelError
-            They differ by more than a quarter.
+            They differ by more than a quarter, or the card tells no size.
         """
+        if not self.card.training.get("pixel_size_mm"):
+            raise ModelError(
+                "its card does not tell the size of the pixels that it learned from",
+                where="segmentation.model",
+                cure="Train it again, with --pixel-size-mm: only with them are sizes known.",
+            )
         self.card.check_pixel_size(pixel_height, pixel_width, "segmentation.model")
 
 
@@ -135,7 +142,7 @@ def load_semantic_card(folder: Path) -> Card:
     ModelError
         It is missing, damaged, changed, or that of a classifier of vignettes.
     """
-    card = load_card(Path(folder))
+    card = load_card(Path(folder), KIND)
     if card.head.get("kind") != KIND:
         raise ModelError(
             "the model names vignettes, it finds nothing in frames",

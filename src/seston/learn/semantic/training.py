@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 
 from seston.atomic import new_file, new_folder
-from seston.config import SemanticTraining, fingerprint
+from seston.config import Segmentation, SemanticTraining, fingerprint
 from seston.errors import InputError, ModelError
 from seston.frame import AnnotatedFrame
 from seston.image.regions import CELL, LIKELY
 from seston.learn import _torch
 from seston.learn.card import CARD, WEIGHTS, Card
-from seston.learn.semantic.judge import Verdict, judge
+from seston.learn.semantic.judge import Verdict, count_true, judge, pixel_size
 from seston.learn.semantic.model import (
     KIND,
     half_precision,
@@ -74,6 +74,7 @@ def train_semantic(
     held_out: Iterable[AnnotatedFrame],
     settings: SemanticTraining,
     *,
+    segmentation: Segmentation | None = None,
     device: str | None = None,
     tell: Tell | None = None,
 ) -> Card:
@@ -87,6 +88,9 @@ def train_semantic(
     held_out : iterable of AnnotatedFrame
         Frames to be measured on, by which the least score is chosen.
     settings : SemanticTraining
+    segmentation : Segmentation, optional
+        How objects will be found by the network: by these sizes it is measured. The defaults of
+        an instrument if absent.
     device : str, optional
         See `seston.learn.device`.
     tell : callable, optional
@@ -95,17 +99,23 @@ def train_semantic(
     Raises
     ------
     InputError
-        A taxon that is wanted is not annotated, or a frame cannot be read.
+        Nothing, or not a taxon that is wanted, is annotated; the frames held out have nothing to
+        measure by, or pixels of unknown size; or a frame cannot be read. All but the last is told
+        before the first step.
     SpaceError
         The disk is full.
     """
     taxa = _wanted(settings.taxa, learn_from.taxa)
+    segmentation = segmentation or Segmentation()
+    trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
+    frames = list(held_out)
+    _check_held_out(frames, taxa, segmentation)
     with new_folder(settings.model) as draft:
-        trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
         trainer.run(tell or (lambda *_: None))
         network = trainer.network.eval()
-        frames = list(held_out)
-        verdict = judge(frames, taxa, lambda grey: shares(network, grey, trainer.device))
+        verdict = judge(
+            frames, taxa, lambda grey: shares(network, grey, trainer.device), segmentation
+        )
         content = trainer.weights()
         card = _card(
             learn_from, settings, taxa, verdict, frames, hashlib.sha256(content).hexdigest()
@@ -116,7 +126,23 @@ def train_semantic(
     return card
 
 
+def _check_held_out(
+    frames: list[AnnotatedFrame], taxa: tuple[str, ...], segmentation: Segmentation
+) -> None:
+    """Refuse to begin what could not be measured in the end."""
+    if not count_true(frames, taxa, segmentation):
+        raise InputError(
+            f"none of the {len(frames)} frames held out has a wanted object of "
+            f"{segmentation.min_esd_mm:g} to {segmentation.max_esd_mm:g} mm: nothing tells the "
+            "least score",
+            cure="Hold out or annotate more frames, or set `min_esd_mm` and `max_esd_mm` of the "
+            "instrument's `segmentation` to the sizes that are wanted.",
+        )
+
+
 def _wanted(wanted: tuple[str, ...], there: tuple[str, ...]) -> tuple[str, ...]:
+    if not there:
+        raise InputError("no object is annotated", cure="Annotate all that is wanted.")
     missing = sorted(set(wanted) - set(there))
     if missing:
         raise InputError(
@@ -296,11 +322,10 @@ def learning_rate(step: int, steps: int) -> float:
     return LEARNING_RATE * rise * 0.5 * (1 + cos(pi * step / steps))
 
 
-def _pixel_size(frames: list[AnnotatedFrame]) -> list[float] | None:
-    """Middle height and width of the pixels, where all frames tell it."""
-    sizes = [(f.pixel_height, f.pixel_width) for f in frames]
-    told = [(h, w) for h, w in sizes if h is not None and w is not None]
-    return np.median(told, axis=0).tolist() if len(told) == len(sizes) else None
+def _pixel_size(frames: list[AnnotatedFrame]) -> list[float]:
+    """Middle height and width of the pixels, mm."""
+    sizes: list[float] = np.median([pixel_size(frame) for frame in frames], axis=0).tolist()
+    return sizes
 
 
 def _card(
