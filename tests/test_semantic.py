@@ -16,7 +16,7 @@ from campaigns import one_worker
 from seston.atomic import new_folder
 from seston.campaign import Campaign, load_campaign
 from seston.config import SemanticTraining
-from seston.errors import ConfigError
+from seston.errors import ConfigError, StoreError
 from seston.keys import Keys
 from seston.learn.semantic import training
 from seston.learn.semantic.judge import Verdict
@@ -148,6 +148,19 @@ def test_another_network_changes_the_fingerprint_of_the_objects(
     assert _key_of_first(path) == before
     write_network(tmp_path / "network", seed=3)
     assert _key_of_first(path) != before
+
+
+def test_objects_and_scores_of_another_network_are_not_gathered(
+    simulated: Path, client: Client, tmp_path: Path
+) -> None:
+    write_network(tmp_path / "network")
+    campaign = run(prepare(tmp_path, simulated), client)
+    write_network(tmp_path / "network", seed=3)
+    with pytest.raises(StoreError, match="a-0000/objects.zarr: its objects were chosen by"):
+        tiny.finish(campaign, client)
+    tiny.segment(campaign, client)  # as many objects of each frame, with other names
+    with pytest.raises(StoreError, match="has not the scores of the shard's objects"):
+        tiny.finish(campaign, client)
 
 
 def _key_of_first(path: Path) -> str:

@@ -137,21 +137,23 @@ class Campaign:
         found_named = any(s.method == "semantic" for s in segmentations)
         return None if found_named else self.config.classification
 
-    def network_stamp(self, deployment: cfg.Deployment) -> str:
-        """Fingerprint of the network or the filter that chooses the objects; empty without.
-
-        Of one that the workflow trains: of the settings of its training, for it need not be there.
-        """
+    def chooser(self, deployment: cfg.Deployment) -> Path | None:
+        """Folder of the network or the filter that chooses the objects; None where all are kept."""
         settings = self.instrument(deployment).segmentation
-        model = settings.model or settings.filter
-        if model is None:
-            return ""
-        for trained in (self.config.semantic, self.config.filter):
-            if trained and trained.model == model:
-                return cfg.fingerprint(trained)
-        from seston.learn import load_card
+        return settings.model or settings.filter
 
-        return load_card(model).hash
+    def chooser_hash(self, deployment: cfg.Deployment) -> str:
+        """Hash of the network or the filter as it is now; empty where all objects are kept.
+
+        Raises
+        ------
+        ModelError
+            It is missing or damaged.
+        """
+        from seston.learn.card import load_card
+
+        chooser = self.chooser(deployment)
+        return "" if chooser is None else load_card(chooser).hash
 
     def reader(self, deployment: cfg.Deployment) -> Reader:
         """Open the files of a deployment; once, for that lists its folder."""

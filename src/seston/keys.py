@@ -84,6 +84,16 @@ class _Files:
     bytes: int
 
 
+def network_key(config: cfg.Config) -> str:
+    """Key of the training of the network that finds and names objects at once."""
+    return cfg.fingerprint(code_of("train_semantic"), config.semantic)
+
+
+def filter_key(config: cfg.Config) -> str:
+    """Key of the training of the filter."""
+    return cfg.fingerprint(code_of("train_filter"), config.filter)
+
+
 class Keys:
     """The keys of one campaign. Each file is looked at once, and each key worked out once."""
 
@@ -91,7 +101,9 @@ class Keys:
         self._campaign = campaign
         self._files: dict[str, _Files] = {}
         self._common: dict[str, str] = {}
-        self._objects: dict[str, str] = {}
+        self._around: dict[str, str] = {}
+        self._there: dict[str, str] = {}
+        self._planned: dict[str, str] = {}
 
     # ---------------------------------------------------------------------------- of steps
     def frames(self, deployment: Deployment) -> str:
@@ -115,19 +127,31 @@ class Keys:
         return cfg.fingerprint(*(self.frames(one) for one in self._campaign.deployments))
 
     def objects(self, shard: Shard) -> str:
-        """Key of the objects of a shard; neighbours' files count, for objects cross the seams."""
-        if shard.name not in self._objects:
-            around = self._campaign.shards_beside(shard)
-            self._objects[shard.name] = cfg.fingerprint(
-                self._common_of(shard.deployment),
-                shard.name,
-                *(self._files_of(one).key for one in around),
-            )
-        return self._objects[shard.name]
+        """Key of the objects of a shard, as they are made now: with the network that is there.
+
+        Raises
+        ------
+        ModelError
+            The network or the filter that chooses them is missing or damaged.
+        """
+        name = shard.deployment.deployment
+        if name not in self._there:
+            self._there[name] = self._campaign.chooser_hash(shard.deployment)
+        return cfg.fingerprint(self._around_of(shard), self._there[name])
 
     def block(self, block: Block) -> str:
-        """Key of the objects of all shards of a block."""
-        return cfg.fingerprint(*(self.objects(shard) for shard in block.shards))
+        """Key of the objects of all shards of a block, before the network need be there.
+
+        One that the workflow trains is told by its training. What a training makes is known only
+        afterwards, so this is no key of a store.
+
+        Raises
+        ------
+        ModelError
+            A network or a filter that the workflow does not train is missing or damaged.
+        """
+        shards = (self._around_of(shard) for shard in block.shards)
+        return cfg.fingerprint(self._planned_of(block.deployment), *shards)
 
     def scores(self, objects: str, model: str) -> str:
         """Key of the scores of a shard, or of many.
@@ -147,6 +171,37 @@ class Keys:
         return self._files_of(shard).bytes
 
     # ---------------------------------------------------------------------------- of parts
+    def _around_of(self, shard: Shard) -> str:
+        """Give all but the network; neighbours' files count, for objects cross the seams."""
+        if shard.name not in self._around:
+            around = self._campaign.shards_beside(shard)
+            self._around[shard.name] = cfg.fingerprint(
+                self._common_of(shard.deployment),
+                shard.name,
+                *(self._files_of(one).key for one in around),
+            )
+        return self._around[shard.name]
+
+    def _planned_of(self, deployment: Deployment) -> str:
+        """Give what tells the network or the filter of a deployment before it is trained."""
+        name = deployment.deployment
+        if name not in self._planned:
+            chooser = self._campaign.chooser(deployment)
+            trained = self._trained.get(chooser) if chooser else None
+            self._planned[name] = trained or self._campaign.chooser_hash(deployment)
+        return self._planned[name]
+
+    @cached_property
+    def _trained(self) -> dict[Path, str]:
+        """Keys of the trainings of the workflow, by the folder that is written."""
+        config = self._campaign.config
+        found = {}
+        if config.filter:
+            found[config.filter.model] = filter_key(config)
+        if config.semantic:
+            found[config.semantic.model] = network_key(config)
+        return found
+
     def _common_of(self, deployment: Deployment) -> str:
         """Give what all shards of a deployment have in common; worked out once."""
         campaign, name = self._campaign, deployment.deployment
@@ -156,7 +211,6 @@ class Keys:
                 code_of("segment"),
                 campaign.instrument(deployment),
                 deployment,
-                campaign.network_stamp(deployment),
                 self._reading(),
                 ",".join(names_of(campaign.config.features)),
                 campaign.deployment_index(name),

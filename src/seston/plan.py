@@ -15,8 +15,8 @@ from seston import config as cfg
 from seston import records
 from seston.budget import Work
 from seston.campaign import Block, Campaign, Shard, frames_file, load_campaigns
-from seston.errors import ConfigError
-from seston.keys import Keys, code_of
+from seston.errors import ConfigError, ModelError
+from seston.keys import Keys, code_of, filter_key, network_key
 from seston.preflight import check_all
 from seston.store import read_key
 
@@ -66,7 +66,7 @@ class Plan:
 
     def network_depends_on(self) -> str:
         """Key of the network's training."""
-        return cfg.fingerprint(code_of("train_semantic"), self.config.semantic)
+        return network_key(self.config)
 
     def network_of(self, campaign: str, block: str) -> list[str]:
         """Folder of the network that finds the objects of a block, or of its filter, if any."""
@@ -88,7 +88,7 @@ class Plan:
 
     def filter_depends_on(self) -> str:
         """Key of the filter's training."""
-        return cfg.fingerprint(code_of("train_filter"), self.config.filter)
+        return filter_key(self.config)
 
     def classifier_of(self, campaign: str) -> list[str]:
         """Folder of the model that names the objects of a campaign, unless a network has."""
@@ -193,16 +193,22 @@ class Plan:
         return self.keys(campaign).manifest if self.ready(campaign) else ""
 
     def objects_depend_on(self, campaign: str, block: str) -> str:
-        """Key of the objects of a block."""
+        """Key of the objects of a block: of the training of its network, not of the network."""
         return self.keys(campaign).block(self.campaigns[campaign].block(block))
 
     def is_segmented(self, campaign: str, block: str) -> bool:
-        """Say whether the objects of a block were made from the present settings and files."""
+        """Say whether the objects of a block were made from the present settings and files.
+
+        And by the network that is there now; never by one that is still to be trained.
+        """
         loaded, keys = self.campaigns[campaign], self.keys(campaign)
-        return all(
-            read_key(loaded.shard_folder(shard.name) / "objects.zarr") == keys.objects(shard)
-            for shard in loaded.block(block).shards
-        )
+        try:
+            return all(
+                read_key(loaded.shard_folder(shard.name) / "objects.zarr") == keys.objects(shard)
+                for shard in loaded.block(block).shards
+            )
+        except ModelError:
+            return False
 
     def forget_what_is_lost(self) -> list[str]:
         """Remove the records of blocks of which a shard's store is gone; give their names.
