@@ -14,7 +14,7 @@ from distributed import Client
 import tiny
 from campaigns import one_worker
 from seston.campaign import Campaign, load_campaign
-from seston.config import Config, FilterTraining
+from seston.config import Config, FilterTraining, Segmentation
 from seston.errors import ConfigError, InputError, ModelError, StoreError
 from seston.keys import Keys
 from seston.learn.filtering import Examples, load_filter, train_filter
@@ -337,6 +337,24 @@ def test_what_no_filter_can_be_trained_from_is_told_in_words(
     assert done.exit_code != 0
     assert words in str(done.exception)
     assert not (tmp_path / "f").exists()
+
+
+def test_objects_of_simulated_frames_are_found_as_the_instrument_finds_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from seston.learn.filtering import frames
+
+    used: list[Segmentation] = []
+
+    def noted(*arguments: object) -> None:
+        used.extend(one for one in arguments if isinstance(one, Segmentation))
+
+    monkeypatch.setattr(frames, "examples_of_frames", noted)
+    changes = {"segmentation": {"min_esd_mm": 0.9}}
+    settings = {"model": "f", "instrument": "zooscan"}
+    config = Config.model_validate({"filter": settings, "instruments": {"zooscan": changes}})
+    filter_training._examples(config, config.filter)
+    assert [one.min_esd_mm for one in used] == [0.9]
 
 
 def test_annotated_frames_are_examples_and_their_detritus_is_to_be_left_out(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ those of nodes and of the file system differ.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,6 +20,7 @@ from seston.campaign import Block, Campaign, Shard
 from seston.config import Deployment
 from seston.errors import AccessError
 from seston.features import names_of
+from seston.learn.card import CARD
 
 #: Rooms and files of the package that a step's results hang on. A change in any of them makes its
 #: results be made again; a change elsewhere, as in a figure, does not.
@@ -84,14 +86,91 @@ class _Files:
     bytes: int
 
 
+# ------------------------------------------------------------------------------- of trainings
+# What cannot be read adds nothing: the training tells what is wrong with it.
 def network_key(config: cfg.Config) -> str:
     """Key of the training of the network that finds and names objects at once."""
-    return cfg.fingerprint(code_of("train_semantic"), config.semantic)
+    settings = config.semantic
+    if settings is None:
+        return ""
+    learned_from: list[str] = []
+    if settings.annotations:
+        learned_from += [
+            cfg.instrument(config, settings.instrument).segmentation.light,
+            *_annotated(config, settings, settings.annotations),
+        ]
+    initial = _content(settings.initial / CARD) if settings.initial else ""
+    return cfg.fingerprint(code_of("train_semantic"), settings, initial, *learned_from)
 
 
 def filter_key(config: cfg.Config) -> str:
     """Key of the training of the filter."""
-    return cfg.fingerprint(code_of("train_filter"), config.filter)
+    settings = config.filter
+    if settings is None:
+        return ""
+    return cfg.fingerprint(
+        code_of("train_filter"),
+        settings,
+        _content(config.taxonomy) if config.taxonomy else "",
+        *_filter_learns_from(config, settings),
+    )
+
+
+def _filter_learns_from(config: cfg.Config, settings: cfg.FilterTraining) -> list[str]:
+    """Tell the objects that a filter learns from, or how they are found in which frames."""
+    if settings.objects:
+        return _labelled(settings.objects)
+    instrument = cfg.instrument(config, settings.instrument)
+    found = cfg.fingerprint(instrument.segmentation.without_models())
+    if settings.annotations is None:
+        return [found]
+    return [found, *_annotated(config, settings, settings.annotations)]
+
+
+def _annotated(
+    config: cfg.Config, settings: cfg.SemanticTraining | cfg.FilterTraining, annotations: Path
+) -> list[str]:
+    """Tell annotations, the pictures that they name, and the size of their pixels."""
+    optics = cfg.instrument(config, settings.instrument).optics
+    folder = settings.images or annotations.parent
+    return [
+        f"{optics.pixel_height_mm} {optics.pixel_width_mm}",
+        _content(annotations),
+        *(_stamp_if_there(folder / name) for name in _pictures_named(annotations)),
+    ]
+
+
+def _pictures_named(annotations: Path) -> list[str]:
+    """Give the names of the pictures of a COCO file, as far as it can be read."""
+    try:
+        rows = json.loads(annotations.read_bytes())["images"]
+        names = [row["file_name"] for row in rows]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return []
+    return [name for name in names if isinstance(name, str)]
+
+
+def _labelled(path: Path) -> list[str]:
+    """Tell the labels of a campaign's objects: these are written anew with what they belong to."""
+    store = path if path.suffix == ".zarr" else path / "objects.zarr"
+    arrays = (store / name for name in ("taxon", "validated_taxon", "predicted_taxon"))
+    chunks = sorted(file for array in arrays for file in array.rglob("*") if file.is_file())
+    return [_stamp_if_there(file) for file in (store / "zarr.json", *chunks)]
+
+
+def _content(file: Path) -> str:
+    """Hash of what is in a file; empty where it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _stamp_if_there(file: Path) -> str:
+    try:
+        return _stamp(str(file))[0]
+    except AccessError:
+        return f"{file.name} is not there"
 
 
 class Keys:

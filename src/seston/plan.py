@@ -65,7 +65,7 @@ class Plan:
         return [path.as_posix() for path in inputs if path]
 
     def network_depends_on(self) -> str:
-        """Key of the network's training."""
+        """Key of the network's training: of its settings, and of all that it learns from."""
         return network_key(self.config)
 
     def network_of(self, campaign: str, block: str) -> list[str]:
@@ -87,7 +87,7 @@ class Plan:
         return [path.as_posix() for path in (*inputs, self.config.taxonomy) if settings and path]
 
     def filter_depends_on(self) -> str:
-        """Key of the filter's training."""
+        """Key of the filter's training: of its settings, and of all that it learns from."""
         return filter_key(self.config)
 
     def classifier_of(self, campaign: str) -> list[str]:

@@ -167,7 +167,9 @@ def train_filter(
     images: Annotated[
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
-    instrument: Annotated[str, typer.Option(help="Of annotated frames.")] = "isiis",
+    instrument: Annotated[
+        str, typer.Option(help="Its segmentation finds the objects of frames.")
+    ] = "isiis",
     let_through: Annotated[
         float, typer.Option(help="Share of the plankton that is wanted to pass.")
     ] = 0.995,

@@ -181,8 +181,8 @@ class FilterTraining(Strict):
     )
     instrument: Name = Field(
         "isiis",
-        description="whose segmentation finds the objects of annotated frames, and whose optics "
-        "tell the size of their pixels",
+        description="whose segmentation finds the objects of annotated or simulated frames, and "
+        "whose optics tell the size of the pixels of annotated ones",
     )
     let_through: Fraction = Field(0.995, description="share of the plankton that is wanted to pass")
     frames: int = Field(48, ge=4, description="simulated or annotated frames, at most")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from importlib.metadata import version
 from math import cos, pi
 from pathlib import Path
@@ -159,7 +160,7 @@ class Trainer:
         self._pool: dict[int, Target] = {}
         self.checkpoint = settings.model.with_name(f".{settings.model.name}.checkpoint")
 
-    @property
+    @cached_property
     def _identity(self) -> str:
         initial = self._settings.initial
         before = load_semantic_card(initial).hash if initial else None
