@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import xarray as xr
+import yaml
 
+import tiny
 from seston.learn import load_card
 from seston.learn.semantic.coco import write_coco
 from seston.simulate import TowSettings
 from seston.simulate.annotated import SimulatedFrames
-from test_workflow import ROWS, run
+from test_workflow import ROOT, ROWS, run
 
 pytestmark = [pytest.mark.workflow]
 
@@ -85,3 +89,60 @@ def test_a_network_that_is_trained_again_does_the_segmentation_again(tmp_path: P
     run(folder)
     log = (folder / "logs/tow/segment/a-b000.log").read_text()
     assert log.count("objects are there") == 2
+
+
+#: Prints what each job of a dry run asks for.
+ASKED = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+
+with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+    loaded = api.workflow(
+        resource_settings=ResourceSettings(cores=4),
+        config_settings=ConfigSettings(
+            configfiles=[Path("config.yaml")], config={"site": sys.argv[2] or None}
+        ),
+        snakefile=Path(sys.argv[1]), workdir=Path.cwd(),
+    )
+    loaded.dag().execute_workflow("dryrun")
+    names = ("gpu", "gpu_model", "mem_mb")
+    jobs = {job.rule.name: job for job in loaded._workflow.dag.jobs}
+    print(json.dumps({n: {r: j.resources.get(r) for r in names} for n, j in jobs.items()}))
+"""
+
+
+def asked(config: Path, site: str = "", **keys: object) -> dict[str, dict[str, object]]:
+    """Give what the jobs of a configuration with these keys ask for, by their rule."""
+    facts = yaml.safe_load(config.read_text()) | keys
+    config.write_text(yaml.safe_dump(facts))
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED, str(ROOT / "Snakefile"), site],
+        cwd=config.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, dict[str, object]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_jobs_of_a_network_ask_for_its_gpus_and_no_others(tmp_path: Path) -> None:
+    config = tiny.prepare(tmp_path, tiny.simulate(tmp_path / "simulated"))
+    network = str(tmp_path / "network")
+    tiny.set_segmentation(config, method="semantic", model=network)
+    none = asked(config, semantic={"model": network})
+    assert {name for name, job in none.items() if job["gpu"]} == set()
+    two = asked(config, semantic={"model": network, "gpus": 2})
+    assert {name: job["gpu"] for name, job in two.items() if job["gpu"]} == {
+        "train_semantic": 2, "segment": 2,
+    }  # fmt: skip
+    assert two["segment"]["mem_mb"] > none["segment"]["mem_mb"]
+    classifier = {"model": "no/such/model", "gpus": 3}
+    assert asked(config, classification=classifier) == two
+    site = tmp_path / "site.yaml"
+    partitions = "{cpu: {max_mem_mb: 99000}, gpu: {max_gpu: 1, max_mem_mb: 9000}}"
+    site.write_text(f"partitions: {partitions}\ngpu_model: a100\n")
+    held = asked(config, str(site))
+    assert held["segment"] == {"gpu": 1, "gpu_model": "a100", "mem_mb": 9000}
+    assert held["gather"]["gpu_model"] is None
+    assert held["gather"]["mem_mb"] == none["gather"]["mem_mb"]

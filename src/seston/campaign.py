@@ -133,9 +133,13 @@ class Campaign:
     @property
     def classification(self) -> cfg.Classification | None:
         """How objects are named after they are found; None where nothing does, or has by then."""
+        return None if self.finds_by_network else self.config.classification
+
+    @property
+    def finds_by_network(self) -> bool:
+        """Whether a network finds the objects, and names them at once."""
         segmentations = (self.instrument(d).segmentation for d in self.deployments)
-        found_named = any(s.method == "semantic" for s in segmentations)
-        return None if found_named else self.config.classification
+        return any(s.method == "semantic" for s in segmentations)
 
     def chooser(self, deployment: cfg.Deployment) -> Path | None:
         """Folder of the network or the filter that chooses the objects; None where all are kept."""

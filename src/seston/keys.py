@@ -100,7 +100,9 @@ def network_key(config: cfg.Config) -> str:
             *_annotated(config, settings, settings.annotations),
         ]
     initial = _content(settings.initial / CARD) if settings.initial else ""
-    return cfg.fingerprint(code_of("train_semantic"), settings, initial, *learned_from)
+    return cfg.fingerprint(
+        code_of("train_semantic"), settings.without_gpus(), initial, *learned_from
+    )
 
 
 def filter_key(config: cfg.Config) -> str:

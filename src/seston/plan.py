@@ -48,7 +48,7 @@ class Plan:
 
     @cached_property
     def model(self) -> str | None:
-        """Folder of the model; None where objects are not named."""
+        """Folder of the classifier; None where there is none."""
         settings = self.config.classification
         return settings.model.as_posix() if settings else None
 
@@ -107,8 +107,22 @@ class Plan:
 
     @property
     def gpus(self) -> int:
-        """Graphics processors of a job that trains or classifies."""
+        """Graphics processors of a job that trains a classifier or classifies."""
         return self.config.classification.gpus if self.config.classification else 0
+
+    @property
+    def network_gpus(self) -> int:
+        """Graphics processors of a job that trains a network, or finds objects by it."""
+        return self.config.semantic.gpus if self.config.semantic else 0
+
+    def gpus_of(self, campaign: str, step: str) -> int:
+        """Graphics processors of a job of a step of a campaign."""
+        by_network = self.campaigns[campaign].finds_by_network
+        wanted = {
+            "segment": self.network_gpus if by_network else 0,
+            "classify": 0 if by_network else self.gpus,  # scores are only handed on
+        }
+        return wanted.get(step, 0)
 
     def simulation(self, campaign: str) -> str:
         """Options of the command that simulates a campaign."""
@@ -230,13 +244,14 @@ class Plan:
         return cfg.fingerprint(code_of("train"), settings.training if settings else None, taxa)
 
     def scores_depend_on(self, campaign: str, block: str) -> str:
-        """Key of the scores of a block."""
+        """Key of the scores of a block; a network that names objects is in that of the objects."""
         objects = self.objects_depend_on(campaign, block)
-        return self.keys(campaign).scores(objects, self._model_key)
+        model = self._model_key if self.campaigns[campaign].classification else ""
+        return self.keys(campaign).scores(objects, model)
 
     @cached_property
     def _model_key(self) -> str:
-        """What tells the model from others before it is there, where the workflow trains it."""
+        """What tells the classifier from others before it is there, where one is trained."""
         if self.model is None:
             return ""
         if self.learning_set:

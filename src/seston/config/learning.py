@@ -148,6 +148,16 @@ class SemanticTraining(Strict):
     )
     plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
     seed: int = Field(0, ge=0)
+    gpus: int = Field(
+        0,
+        ge=0,
+        description="graphics processors of a job that trains the network (one is used), or finds "
+        "objects by it; 0: none is asked for",
+    )
+
+    def without_gpus(self) -> SemanticTraining:
+        """Give what tells which network is trained, whatever trains it."""
+        return self.model_copy(update={"gpus": 0})
 
 
 class FilterTraining(Strict):

@@ -164,7 +164,8 @@ class Trainer:
     def _identity(self) -> str:
         initial = self._settings.initial
         before = load_semantic_card(initial).hash if initial else None
-        return fingerprint(self._settings, self._frames.identity, before, *self._taxa)
+        settings = self._settings.without_gpus()
+        return fingerprint(settings, self._frames.identity, before, *self._taxa)
 
     @property
     def _gentler(self) -> float:
