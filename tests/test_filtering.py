@@ -14,8 +14,8 @@ from distributed import Client
 import tiny
 from campaigns import one_worker
 from seston.campaign import Campaign, load_campaign
-from seston.config import Config, FilterTraining
-from seston.errors import ConfigError, InputError, ModelError
+from seston.config import Config, FilterTraining, Segmentation
+from seston.errors import ConfigError, InputError, ModelError, StoreError
 from seston.keys import Keys
 from seston.learn.filtering import Examples, load_filter, train_filter
 from seston.learn.sets.measuring import NAMES
@@ -156,6 +156,42 @@ def test_another_filter_changes_the_fingerprint_of_the_objects(
 def _key_of_first(path: Path) -> str:
     campaign = load_campaign(path, "tow")
     return Keys(campaign).objects(campaign.shards[0])
+
+
+def test_a_filter_that_was_trained_again_leaves_the_plan_and_changes_the_stores(
+    simulated: Path, tmp_path: Path
+) -> None:
+    """Of a training the plan knows what goes in, a job what came out: labels may have changed."""
+    path = prepare(tmp_path, simulated, filter=str(tmp_path / "filter"))
+    facts = yaml.safe_load(path.read_text())
+    facts["filter"] = {"model": str(tmp_path / "filter"), "frames": 5}
+    path.write_text(yaml.safe_dump(facts))
+    block = load_campaign(path, "tow").blocks[0]
+    planned = Keys(load_campaign(path, "tow")).block(block)
+    with pytest.raises(ModelError, match="no card"):
+        _key_of_first(path)
+    assert not open_plan([path]).is_segmented("tow", block.name)
+    write_filter(tmp_path / "filter")
+    before = _key_of_first(path)
+    write_filter(tmp_path / "filter", larger_than_mm=0.7)
+    assert _key_of_first(path) != before
+    assert Keys(load_campaign(path, "tow")).block(block) == planned
+
+
+def test_objects_that_another_filter_let_through_are_not_gathered(
+    simulated: Path, client: Client, tmp_path: Path
+) -> None:
+    write_filter(tmp_path / "filter")
+    campaign = tiny.ingest(prepare(tmp_path, simulated, filter=str(tmp_path / "filter")))
+    tiny.segment(campaign, client)
+    write_filter(tmp_path / "filter", larger_than_mm=0.7)
+    with pytest.raises(StoreError, match="chosen by the network or filter .* now there is") as told:
+        tiny.finish(campaign, client)
+    assert "a-0000/objects.zarr" in str(told.value)
+    assert not campaign.objects.exists()
+    set_aside = tiny.set_segmentation(tmp_path / "config.yaml", threshold=0.92)
+    with pytest.raises(StoreError, match="now there is no network and no filter"):
+        tiny.finish(load_campaign(set_aside, "tow"), client)
 
 
 def test_a_filter_that_the_workflow_trains_need_not_be_there_for_a_plan(
@@ -301,6 +337,24 @@ def test_what_no_filter_can_be_trained_from_is_told_in_words(
     assert done.exit_code != 0
     assert words in str(done.exception)
     assert not (tmp_path / "f").exists()
+
+
+def test_objects_of_simulated_frames_are_found_as_the_instrument_finds_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from seston.learn.filtering import frames
+
+    used: list[Segmentation] = []
+
+    def noted(*arguments: object) -> None:
+        used.extend(one for one in arguments if isinstance(one, Segmentation))
+
+    monkeypatch.setattr(frames, "examples_of_frames", noted)
+    changes = {"segmentation": {"min_esd_mm": 0.9}}
+    settings = {"model": "f", "instrument": "zooscan"}
+    config = Config.model_validate({"filter": settings, "instruments": {"zooscan": changes}})
+    filter_training._examples(config, config.filter)
+    assert [one.min_esd_mm for one in used] == [0.9]
 
 
 def test_annotated_frames_are_examples_and_their_detritus_is_to_be_left_out(tmp_path: Path) -> None:

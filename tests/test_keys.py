@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import grimp
@@ -10,7 +13,8 @@ import pytest
 import tiny
 from seston import keys
 from seston.campaign import load_campaign
-from seston.keys import CODE, Keys, code_of
+from seston.config import Config
+from seston.keys import CODE, Keys, code_of, filter_key, network_key
 from seston.plan import Plan, open_plan
 
 #: Code that moves, counts, draws or explains results, or lists what there is, and changes none.
@@ -19,8 +23,12 @@ NO_RESULTS = (
     "seston.config", "seston.errors", "seston.keys", "seston.learn", "seston.plot",
     "seston.progress", "seston.units", "seston.deployments",
 )  # fmt: skip
-#: What a module of a step calls for another step alone.
-LISTED = {step: set[str]() for step in CODE} | {"segment": {"seston.simulate.annotated"}}
+#: What a module of a step calls for another step alone, or to refuse settings.
+LISTED = {step: set[str]() for step in CODE} | {
+    "segment": {"seston.simulate.annotated"},
+    "train_filter": {"seston.readers.registry"},
+    "train_semantic": {"seston.readers.registry"},
+}
 #: Modules of the steps that are not named as their step is.
 MODULES = {"train_semantic": "semantic", "train_filter": "filter_training"}
 
@@ -114,6 +122,108 @@ def test_a_deployment_that_is_added_leaves_the_keys_of_the_others(config: Path) 
     after = {s.name: Keys(more).objects(s) for s in more.shards}
     assert len(after) == 2 * len(before)
     assert {name: after[name] for name in before} == before
+
+
+# ------------------------------------------------------------------------------- of trainings
+@pytest.fixture
+def learned_from(tmp_path: Path) -> Path:
+    """A folder with all that a network or a filter may learn from."""
+    for name in ("one.png", "two.png"):
+        (tmp_path / name).write_bytes(b"pixels")
+    images = [{"file_name": name} for name in ("one.png", "two.png")]
+    (tmp_path / "instances.json").write_text(json.dumps({"images": images}))
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before/card.json").write_text("{}")
+    (tmp_path / "taxonomy.csv").write_text("label,plankton\ncopepod,1\n")
+    (tmp_path / "year/objects.zarr/validated_taxon/c").mkdir(parents=True)
+    (tmp_path / "year/objects.zarr/validated_taxon/c/0").write_bytes(b"labels")
+    return tmp_path
+
+
+def trained(folder: Path, training: str, segmentation: dict[str, object], **more: object) -> Config:
+    """A configuration that trains a network or a filter for another instrument than the preset."""
+    settings = {"model": folder / "model", "instrument": "zooscan", **more}
+    return Config.model_validate({
+        training: settings,
+        "taxonomy": folder / "taxonomy.csv",
+        "instruments": {"zooscan": {"segmentation": segmentation}},
+    })  # fmt: skip
+
+
+LEVEL = {"background": "level"}
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "again"),
+    [
+        ({"background": "none"}, True),
+        (LEVEL | {"polarity": "bright"}, True),
+        (LEVEL | {"min_esd_mm": 0.9}, True),
+        (LEVEL | {"method": "semantic", "model": "model", "least_score": 0.6}, False),
+    ],
+)
+def test_a_network_is_trained_again_where_its_frames_are_lit_or_objects_are_kept_otherwise(
+    learned_from: Path, segmentation: dict[str, object], again: bool
+) -> None:
+    frames = {"annotations": learned_from / "instances.json"}
+    one, other = (trained(learned_from, "semantic", s, **frames) for s in (LEVEL, segmentation))
+    assert (network_key(one) != network_key(other)) == again
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "again"),
+    [
+        (LEVEL | {"min_esd_mm": 0.9}, True),
+        (LEVEL | {"threshold": 0.9}, True),
+        (LEVEL | {"filter": "model"}, False),
+    ],
+)
+@pytest.mark.parametrize("annotated", [True, False])
+def test_a_filter_is_trained_again_where_objects_are_found_otherwise(
+    learned_from: Path, segmentation: dict[str, object], again: bool, annotated: bool
+) -> None:
+    frames = {"annotations": learned_from / "instances.json"} if annotated else {}
+    one, other = (trained(learned_from, "filter", s, **frames) for s in (LEVEL, segmentation))
+    assert (filter_key(one) != filter_key(other)) == again
+
+
+@pytest.mark.parametrize(
+    ("training", "source", "changed"),
+    [
+        ("semantic", "annotations", "instances.json"),
+        ("semantic", "annotations", "two.png"),
+        ("semantic", "initial", "before/card.json"),
+        ("filter", "annotations", "instances.json"),
+        ("filter", "annotations", "one.png"),
+        ("filter", "objects", "year/objects.zarr/validated_taxon/c/0"),
+        ("filter", "objects", "taxonomy.csv"),
+    ],
+)
+def test_what_is_learned_from_is_in_the_key_of_the_training(
+    learned_from: Path, training: str, source: str, changed: str
+) -> None:
+    sources = {"annotations": "instances.json", "initial": "before", "objects": "year"}
+    config = trained(learned_from, training, LEVEL, **{source: learned_from / sources[source]})
+    key: Callable[[Config], str] = network_key if training == "semantic" else filter_key
+    before = key(config)
+    assert key(config) == before
+    file = learned_from / changed
+    times = file.stat()
+    file.write_bytes(file.read_bytes().replace(b"1", b"0") + b" ")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert key(config) != before
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"images": [1]}', b'{"images": [{"id": 1}]}'])
+def test_annotations_that_cannot_be_read_do_not_end_a_plan(
+    learned_from: Path, content: bytes
+) -> None:
+    config = trained(learned_from, "semantic", LEVEL, annotations=learned_from / "instances.json")
+    before = network_key(config)
+    (learned_from / "instances.json").write_bytes(content)
+    assert network_key(config) != before
+    (learned_from / "instances.json").unlink()
+    assert network_key(config) != before
 
 
 @pytest.mark.parametrize("step", sorted(CODE))

@@ -16,7 +16,7 @@ from campaigns import one_worker
 from seston.atomic import new_folder
 from seston.campaign import Campaign, load_campaign
 from seston.config import SemanticTraining
-from seston.errors import ConfigError
+from seston.errors import ConfigError, StoreError
 from seston.keys import Keys
 from seston.learn.semantic import training
 from seston.learn.semantic.judge import Verdict
@@ -150,6 +150,19 @@ def test_another_network_changes_the_fingerprint_of_the_objects(
     assert _key_of_first(path) != before
 
 
+def test_objects_and_scores_of_another_network_are_not_gathered(
+    simulated: Path, client: Client, tmp_path: Path
+) -> None:
+    write_network(tmp_path / "network")
+    campaign = run(prepare(tmp_path, simulated), client)
+    write_network(tmp_path / "network", seed=3)
+    with pytest.raises(StoreError, match="a-0000/objects.zarr: its objects were chosen by"):
+        tiny.finish(campaign, client)
+    tiny.segment(campaign, client)  # as many objects of each frame, with other names
+    with pytest.raises(StoreError, match="has not the scores of the shard's objects"):
+        tiny.finish(campaign, client)
+
+
 def _key_of_first(path: Path) -> str:
     campaign = load_campaign(path, "tow")
     return Keys(campaign).objects(campaign.shards[0])
@@ -174,6 +187,65 @@ def test_a_network_that_the_workflow_trains_need_not_be_there_for_a_plan(
     facts["semantic"]["steps"] = 4
     path.write_text(yaml.safe_dump(facts))
     assert open_plan([path]).objects_depend_on("tow", block) != before
+
+
+def changed(path: Path, **keys: object) -> Path:
+    """Give a configuration these keys too."""
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | keys))
+    return path
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_classifier_beside_a_network_is_not_looked_at(
+    simulated: Path, tmp_path: Path, there: bool
+) -> None:
+    write_network(tmp_path / "network")
+    path = prepare(tmp_path, simulated)
+    plan = open_plan([path])
+    block = plan.campaigns["tow"].blocks[0].name
+    before = plan.scores_depend_on("tow", block), plan.profiles_depend_on("tow")
+    if there:
+        (tmp_path / "model").mkdir()  # without a card
+    plan = open_plan([changed(path, classification={"model": str(tmp_path / "model"), "gpus": 2})])
+    assert (plan.scores_depend_on("tow", block), plan.profiles_depend_on("tow")) == before
+    assert plan.gpus_of("tow", "classify") == 0
+
+
+def test_gpus_of_a_network_are_asked_for_and_redo_nothing(simulated: Path, tmp_path: Path) -> None:
+    path = prepare(tmp_path, simulated)
+    training = {"model": str(tmp_path / "network")}
+    plan = open_plan([changed(path, semantic=training)])
+    block = plan.campaigns["tow"].blocks[0].name
+    before = plan.network_depends_on(), plan.objects_depend_on("tow", block)
+    assert plan.network_gpus == plan.gpus_of("tow", "segment") == 0
+    plan = open_plan([changed(path, semantic=training | {"gpus": 2})])
+    assert plan.network_gpus == plan.gpus_of("tow", "segment") == 2
+    assert plan.gpus_of("tow", "classify") == plan.gpus_of("tow", "gather") == 0
+    assert (plan.network_depends_on(), plan.objects_depend_on("tow", block)) == before
+
+
+def test_a_threshold_asks_for_no_gpu_of_a_network(simulated: Path, tmp_path: Path) -> None:
+    path = tiny.prepare(tmp_path, simulated)
+    plan = open_plan([changed(path, semantic={"model": str(tmp_path / "network"), "gpus": 2})])
+    assert plan.gpus_of("tow", "segment") == 0
+
+
+@pytest.mark.parametrize(
+    ("there", "told", "expected"),
+    [(0, None, [None, None]), (2, None, ["cuda:1", "cuda:0"]), (2, "cpu", [None, None])],
+)
+def test_workers_share_the_gpus_of_their_job(
+    monkeypatch: pytest.MonkeyPatch, there: int, told: str | None, expected: list[str | None]
+) -> None:
+    import torch
+
+    from seston.stages.semantic import _device
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    monkeypatch.delenv("SESTON_DEVICE", raising=False)
+    if told:
+        monkeypatch.setenv("SESTON_DEVICE", told)
+    assert [_device(worker) for worker in (3, 4)] == expected
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,13 @@ def test_one_partition_without_a_limit_leaves_jobs_without_one() -> None:
     assert open_ended.minutes(lambda attempt: 99 * attempt)(1) == 99
 
 
+def test_limits_are_those_of_a_job_with_as_many_gpus_as_its_wildcards_tell() -> None:
+    held = TWO.minutes(lambda wildcards: 100, gpus=lambda wildcards: wildcards)  # noqa: ARG005
+    assert held(1) == 30
+    assert held(0) == TWO.minutes(lambda wildcards: 100)(0)  # noqa: ARG005
+    assert held(0) > 30
+
+
 def test_snakemake_still_sees_what_a_rule_asks_with() -> None:
     held = TWO.mem_mb(lambda wildcards, threads, attempt: 1)  # noqa: ARG005
     assert list(inspect.signature(held).parameters) == ["wildcards", "threads", "attempt"]

@@ -69,9 +69,12 @@ def _minutes(seconds: float, attempt: int) -> int:
     return math.ceil((START_MINUTES + seconds / 60) * attempt)
 
 
-def segment_mb(threads: int, attempt: int) -> int:
-    """MB to segment a block: by the number of workers, whatever the length of the block."""
-    return (COMMAND_MB + WORKER_MB * threads) * attempt
+def segment_mb(threads: int, gpus: int, attempt: int) -> int:
+    """MB to segment a block: by the number of workers, whatever the length of the block.
+
+    Workers that share GPUs each hold a network and what it needs to speak with its GPU.
+    """
+    return (COMMAND_MB + (NETWORK_MB if gpus else WORKER_MB) * threads) * attempt
 
 
 def classify_mb(threads: int, gpus: int, attempt: int) -> int:

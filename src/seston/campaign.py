@@ -133,25 +133,31 @@ class Campaign:
     @property
     def classification(self) -> cfg.Classification | None:
         """How objects are named after they are found; None where nothing does, or has by then."""
+        return None if self.finds_by_network else self.config.classification
+
+    @property
+    def finds_by_network(self) -> bool:
+        """Whether a network finds the objects, and names them at once."""
         segmentations = (self.instrument(d).segmentation for d in self.deployments)
-        found_named = any(s.method == "semantic" for s in segmentations)
-        return None if found_named else self.config.classification
+        return any(s.method == "semantic" for s in segmentations)
 
-    def network_stamp(self, deployment: cfg.Deployment) -> str:
-        """Fingerprint of the network or the filter that chooses the objects; empty without.
-
-        Of one that the workflow trains: of the settings of its training, for it need not be there.
-        """
+    def chooser(self, deployment: cfg.Deployment) -> Path | None:
+        """Folder of the network or the filter that chooses the objects; None where all are kept."""
         settings = self.instrument(deployment).segmentation
-        model = settings.model or settings.filter
-        if model is None:
-            return ""
-        for trained in (self.config.semantic, self.config.filter):
-            if trained and trained.model == model:
-                return cfg.fingerprint(trained)
-        from seston.learn import load_card
+        return settings.model or settings.filter
 
-        return load_card(model).hash
+    def chooser_hash(self, deployment: cfg.Deployment) -> str:
+        """Hash of the network or the filter as it is now; empty where all objects are kept.
+
+        Raises
+        ------
+        ModelError
+            It is missing or damaged.
+        """
+        from seston.learn.card import load_card
+
+        chooser = self.chooser(deployment)
+        return "" if chooser is None else load_card(chooser).hash
 
     def reader(self, deployment: cfg.Deployment) -> Reader:
         """Open the files of a deployment; once, for that lists its folder."""

@@ -8,6 +8,7 @@ those of nodes and of the file system differ.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -19,6 +20,7 @@ from seston.campaign import Block, Campaign, Shard
 from seston.config import Deployment
 from seston.errors import AccessError
 from seston.features import names_of
+from seston.learn.card import CARD
 
 #: Rooms and files of the package that a step's results hang on. A change in any of them makes its
 #: results be made again; a change elsewhere, as in a figure, does not.
@@ -84,6 +86,95 @@ class _Files:
     bytes: int
 
 
+# ------------------------------------------------------------------------------- of trainings
+# What cannot be read adds nothing: the training tells what is wrong with it.
+def network_key(config: cfg.Config) -> str:
+    """Key of the training of the network that finds and names objects at once."""
+    settings = config.semantic
+    if settings is None:
+        return ""
+    instrument = cfg.instrument(config, settings.instrument)
+    initial = _content(settings.initial / CARD) if settings.initial else ""
+    return cfg.fingerprint(
+        code_of("train_semantic"),
+        settings.without_gpus(),
+        # Its light is learned from; its sizes say which objects the network is measured on.
+        instrument.segmentation.without_models(),
+        initial,
+        *(_annotated(config, settings, settings.annotations) if settings.annotations else []),
+    )
+
+
+def filter_key(config: cfg.Config) -> str:
+    """Key of the training of the filter."""
+    settings = config.filter
+    if settings is None:
+        return ""
+    return cfg.fingerprint(
+        code_of("train_filter"),
+        settings,
+        _content(config.taxonomy) if config.taxonomy else "",
+        *_filter_learns_from(config, settings),
+    )
+
+
+def _filter_learns_from(config: cfg.Config, settings: cfg.FilterTraining) -> list[str]:
+    """Tell the objects that a filter learns from, or how they are found in which frames."""
+    if settings.objects:
+        return _labelled(settings.objects)
+    instrument = cfg.instrument(config, settings.instrument)
+    found = cfg.fingerprint(instrument.segmentation.without_models())
+    if settings.annotations is None:
+        return [found]
+    return [found, *_annotated(config, settings, settings.annotations)]
+
+
+def _annotated(
+    config: cfg.Config, settings: cfg.SemanticTraining | cfg.FilterTraining, annotations: Path
+) -> list[str]:
+    """Tell annotations, the pictures that they name, and the size of their pixels."""
+    optics = cfg.instrument(config, settings.instrument).optics
+    folder = settings.images or annotations.parent
+    return [
+        f"{optics.pixel_height_mm} {optics.pixel_width_mm}",
+        _content(annotations),
+        *(_stamp_if_there(folder / name) for name in _pictures_named(annotations)),
+    ]
+
+
+def _pictures_named(annotations: Path) -> list[str]:
+    """Give the names of the pictures of a COCO file, as far as it can be read."""
+    try:
+        rows = json.loads(annotations.read_bytes())["images"]
+        names = [row["file_name"] for row in rows]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return []
+    return [name for name in names if isinstance(name, str)]
+
+
+def _labelled(path: Path) -> list[str]:
+    """Tell the labels of a campaign's objects: these are written anew with what they belong to."""
+    store = path if path.suffix == ".zarr" else path / "objects.zarr"
+    arrays = (store / name for name in ("taxon", "validated_taxon", "predicted_taxon"))
+    chunks = sorted(file for array in arrays for file in array.rglob("*") if file.is_file())
+    return [_stamp_if_there(file) for file in (store / "zarr.json", *chunks)]
+
+
+def _content(file: Path) -> str:
+    """Hash of what is in a file; empty where it cannot be read."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _stamp_if_there(file: Path) -> str:
+    try:
+        return _stamp(str(file))[0]
+    except AccessError:
+        return f"{file.name} is not there"
+
+
 class Keys:
     """The keys of one campaign. Each file is looked at once, and each key worked out once."""
 
@@ -91,7 +182,9 @@ class Keys:
         self._campaign = campaign
         self._files: dict[str, _Files] = {}
         self._common: dict[str, str] = {}
-        self._objects: dict[str, str] = {}
+        self._around: dict[str, str] = {}
+        self._there: dict[str, str] = {}
+        self._planned: dict[str, str] = {}
 
     # ---------------------------------------------------------------------------- of steps
     def frames(self, deployment: Deployment) -> str:
@@ -115,19 +208,31 @@ class Keys:
         return cfg.fingerprint(*(self.frames(one) for one in self._campaign.deployments))
 
     def objects(self, shard: Shard) -> str:
-        """Key of the objects of a shard; neighbours' files count, for objects cross the seams."""
-        if shard.name not in self._objects:
-            around = self._campaign.shards_beside(shard)
-            self._objects[shard.name] = cfg.fingerprint(
-                self._common_of(shard.deployment),
-                shard.name,
-                *(self._files_of(one).key for one in around),
-            )
-        return self._objects[shard.name]
+        """Key of the objects of a shard, as they are made now: with the network that is there.
+
+        Raises
+        ------
+        ModelError
+            The network or the filter that chooses them is missing or damaged.
+        """
+        name = shard.deployment.deployment
+        if name not in self._there:
+            self._there[name] = self._campaign.chooser_hash(shard.deployment)
+        return cfg.fingerprint(self._around_of(shard), self._there[name])
 
     def block(self, block: Block) -> str:
-        """Key of the objects of all shards of a block."""
-        return cfg.fingerprint(*(self.objects(shard) for shard in block.shards))
+        """Key of the objects of all shards of a block, before the network need be there.
+
+        One that the workflow trains is told by its training. What a training makes is known only
+        afterwards, so this is no key of a store.
+
+        Raises
+        ------
+        ModelError
+            A network or a filter that the workflow does not train is missing or damaged.
+        """
+        shards = (self._around_of(shard) for shard in block.shards)
+        return cfg.fingerprint(self._planned_of(block.deployment), *shards)
 
     def scores(self, objects: str, model: str) -> str:
         """Key of the scores of a shard, or of many.
@@ -147,6 +252,37 @@ class Keys:
         return self._files_of(shard).bytes
 
     # ---------------------------------------------------------------------------- of parts
+    def _around_of(self, shard: Shard) -> str:
+        """Give all but the network; neighbours' files count, for objects cross the seams."""
+        if shard.name not in self._around:
+            around = self._campaign.shards_beside(shard)
+            self._around[shard.name] = cfg.fingerprint(
+                self._common_of(shard.deployment),
+                shard.name,
+                *(self._files_of(one).key for one in around),
+            )
+        return self._around[shard.name]
+
+    def _planned_of(self, deployment: Deployment) -> str:
+        """Give what tells the network or the filter of a deployment before it is trained."""
+        name = deployment.deployment
+        if name not in self._planned:
+            chooser = self._campaign.chooser(deployment)
+            trained = self._trained.get(chooser) if chooser else None
+            self._planned[name] = trained or self._campaign.chooser_hash(deployment)
+        return self._planned[name]
+
+    @cached_property
+    def _trained(self) -> dict[Path, str]:
+        """Keys of the trainings of the workflow, by the folder that is written."""
+        config = self._campaign.config
+        found = {}
+        if config.filter:
+            found[config.filter.model] = filter_key(config)
+        if config.semantic:
+            found[config.semantic.model] = network_key(config)
+        return found
+
     def _common_of(self, deployment: Deployment) -> str:
         """Give what all shards of a deployment have in common; worked out once."""
         campaign, name = self._campaign, deployment.deployment
@@ -156,7 +292,6 @@ class Keys:
                 code_of("segment"),
                 campaign.instrument(deployment),
                 deployment,
-                campaign.network_stamp(deployment),
                 self._reading(),
                 ",".join(names_of(campaign.config.features)),
                 campaign.deployment_index(name),

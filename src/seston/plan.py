@@ -15,8 +15,8 @@ from seston import config as cfg
 from seston import records
 from seston.budget import Work
 from seston.campaign import Block, Campaign, Shard, frames_file, load_campaigns
-from seston.errors import ConfigError
-from seston.keys import Keys, code_of
+from seston.errors import ConfigError, ModelError
+from seston.keys import Keys, code_of, filter_key, network_key
 from seston.preflight import check_all
 from seston.store import read_key
 
@@ -48,7 +48,7 @@ class Plan:
 
     @cached_property
     def model(self) -> str | None:
-        """Folder of the model; None where objects are not named."""
+        """Folder of the classifier; None where there is none."""
         settings = self.config.classification
         return settings.model.as_posix() if settings else None
 
@@ -65,8 +65,8 @@ class Plan:
         return [path.as_posix() for path in inputs if path]
 
     def network_depends_on(self) -> str:
-        """Key of the network's training."""
-        return cfg.fingerprint(code_of("train_semantic"), self.config.semantic)
+        """Key of the network's training: of its settings, and of all that it learns from."""
+        return network_key(self.config)
 
     def network_of(self, campaign: str, block: str) -> list[str]:
         """Folder of the network that finds the objects of a block, or of its filter, if any."""
@@ -87,8 +87,8 @@ class Plan:
         return [path.as_posix() for path in (*inputs, self.config.taxonomy) if settings and path]
 
     def filter_depends_on(self) -> str:
-        """Key of the filter's training."""
-        return cfg.fingerprint(code_of("train_filter"), self.config.filter)
+        """Key of the filter's training: of its settings, and of all that it learns from."""
+        return filter_key(self.config)
 
     def classifier_of(self, campaign: str) -> list[str]:
         """Folder of the model that names the objects of a campaign, unless a network has."""
@@ -107,8 +107,22 @@ class Plan:
 
     @property
     def gpus(self) -> int:
-        """Graphics processors of a job that trains or classifies."""
+        """Graphics processors of a job that trains a classifier or classifies."""
         return self.config.classification.gpus if self.config.classification else 0
+
+    @property
+    def network_gpus(self) -> int:
+        """Graphics processors of a job that trains a network, or finds objects by it."""
+        return self.config.semantic.gpus if self.config.semantic else 0
+
+    def gpus_of(self, campaign: str, step: str) -> int:
+        """Graphics processors of a job of a step of a campaign."""
+        by_network = self.campaigns[campaign].finds_by_network
+        wanted = {
+            "segment": self.network_gpus if by_network else 0,
+            "classify": 0 if by_network else self.gpus,  # scores are only handed on
+        }
+        return wanted.get(step, 0)
 
     def simulation(self, campaign: str) -> str:
         """Options of the command that simulates a campaign."""
@@ -193,16 +207,22 @@ class Plan:
         return self.keys(campaign).manifest if self.ready(campaign) else ""
 
     def objects_depend_on(self, campaign: str, block: str) -> str:
-        """Key of the objects of a block."""
+        """Key of the objects of a block: of the training of its network, not of the network."""
         return self.keys(campaign).block(self.campaigns[campaign].block(block))
 
     def is_segmented(self, campaign: str, block: str) -> bool:
-        """Say whether the objects of a block were made from the present settings and files."""
+        """Say whether the objects of a block were made from the present settings and files.
+
+        And by the network that is there now; never by one that is still to be trained.
+        """
         loaded, keys = self.campaigns[campaign], self.keys(campaign)
-        return all(
-            read_key(loaded.shard_folder(shard.name) / "objects.zarr") == keys.objects(shard)
-            for shard in loaded.block(block).shards
-        )
+        try:
+            return all(
+                read_key(loaded.shard_folder(shard.name) / "objects.zarr") == keys.objects(shard)
+                for shard in loaded.block(block).shards
+            )
+        except ModelError:
+            return False
 
     def forget_what_is_lost(self) -> list[str]:
         """Remove the records of blocks of which a shard's store is gone; give their names.
@@ -224,13 +244,14 @@ class Plan:
         return cfg.fingerprint(code_of("train"), settings.training if settings else None, taxa)
 
     def scores_depend_on(self, campaign: str, block: str) -> str:
-        """Key of the scores of a block."""
+        """Key of the scores of a block; a network that names objects is in that of the objects."""
         objects = self.objects_depend_on(campaign, block)
-        return self.keys(campaign).scores(objects, self._model_key)
+        model = self._model_key if self.campaigns[campaign].classification else ""
+        return self.keys(campaign).scores(objects, model)
 
     @cached_property
     def _model_key(self) -> str:
-        """What tells the model from others before it is there, where the workflow trains it."""
+        """What tells the classifier from others before it is there, where one is trained."""
         if self.model is None:
             return ""
         if self.learning_set:

@@ -25,14 +25,15 @@ def check_all(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path)
         if campaign.name not in config.simulate.campaigns:
             check_paths(list(campaign.deployments), config.campaigns)
             _ = campaign.shards  # lists the files: Snakemake would tell what is wrong at length
-    _check_model(config, path)
+    _check_model(config, campaigns, path)
     _check_networks(config, campaigns, path)
     _check_taxonomy(config, path)
     _check_simulations(config, campaigns, path)
 
 
-def _check_model(config: cfg.Config, path: Path) -> None:
-    settings = config.classification
+def _check_model(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:
+    """Refuse a classifier that is not there, if the objects of any campaign are named by it."""
+    settings = next((c.classification for c in campaigns.values() if c.classification), None)
     if settings is None:
         return
     if settings.learning_set is None and not settings.model.exists():

@@ -19,6 +19,8 @@ from pydantic import Field, ValidationError
 from seston.config import Strict, explain, read_yaml
 
 P = ParamSpec("P")
+#: GPUs of a job: so many, or what tells them from its wildcards.
+Gpus = int | Callable[[Any], int]
 
 #: Seconds that a busy accounting may take to answer.
 _PATIENCE_S = 30
@@ -135,18 +137,32 @@ class Site(Strict):
         ]
         return _least(self.limits.cores, *with_and_without)
 
-    def mem_mb(self, asked: Callable[P, int], *, gpus: int = 0) -> Callable[P, int]:
-        """Hold what a rule asks to what the site gives a job: more would wait for ever."""
-        given = _most(p.max_mem_mb for p in self._fit(gpus))
-        return _at_most(_least(self.limits.mem_mb, given), asked)
+    def mem_mb(self, asked: Callable[P, int], *, gpus: Gpus = 0) -> Callable[P, int]:
+        """Hold what a rule asks to what the site gives a job: more would wait for ever.
 
-    def minutes(self, asked: Callable[P, int], *, gpus: int = 0) -> Callable[P, int]:
-        """Hold the minutes that a rule asks to what the site gives a job.
+        Parameters
+        ----------
+        asked : callable
+            Gives MB; its first argument are the wildcards of the job.
+        gpus : int or callable
+            GPUs of the job, or what tells them from its wildcards.
+        """
+
+        def most(gpus: int) -> int | None:
+            return _least(self.limits.mem_mb, _most(p.max_mem_mb for p in self._fit(gpus)))
+
+        return _at_most(most, asked, gpus)
+
+    def minutes(self, asked: Callable[P, int], *, gpus: Gpus = 0) -> Callable[P, int]:
+        """Hold the minutes that a rule asks to what the site gives a job; as `mem_mb`.
 
         A job that needs longer ends itself in time, and the next one goes on from there.
         """
-        given = _most(p.max_runtime for p in self._fit(gpus))
-        return _at_most(_least(self.limits.minutes, given), asked)
+
+        def most(gpus: int) -> int | None:
+            return _least(self.limits.minutes, _most(p.max_runtime for p in self._fit(gpus)))
+
+        return _at_most(most, asked, gpus)
 
     def prefix(self) -> str:
         """Shell commands before a job's own: a folder on scratch, gone with the job.
@@ -193,11 +209,14 @@ def keeps_accounts() -> bool:
     return False
 
 
-def _at_most(most: int | None, asked: Callable[P, int]) -> Callable[P, int]:
+def _at_most(
+    most: Callable[[int], int | None], asked: Callable[P, int], gpus: Gpus
+) -> Callable[P, int]:
     @functools.wraps(asked)  # Snakemake looks at the names of the parameters
     def held(*args: P.args, **kwargs: P.kwargs) -> int:
         wanted = asked(*args, **kwargs)
-        return wanted if most is None else min(most, wanted)
+        given = most(gpus(args[0]) if callable(gpus) else gpus)
+        return wanted if given is None else min(given, wanted)
 
     return held
 

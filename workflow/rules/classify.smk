@@ -63,13 +63,17 @@ if PLAN.network:
         benchmark:
             f"{LOGS}/train-semantic.tsv"
         conda:
-            ENVIRONMENT
+            NETWORK_ENVIRONMENT
         threads: 4
         resources:
-            mem_mb=SITE.mem_mb(lambda wildcards, attempt: 8000 * attempt, gpus=GPUS),
-            runtime=SITE.minutes(lambda wildcards, attempt: 240 * attempt, gpus=GPUS),
-            gpu=GPUS,
-            gpu_model=SITE.gpu_model if GPUS else None,
+            mem_mb=SITE.mem_mb(
+                lambda wildcards, attempt: 8000 * attempt, gpus=NETWORK_GPUS
+            ),
+            runtime=SITE.minutes(
+                lambda wildcards, attempt: 240 * attempt, gpus=NETWORK_GPUS
+            ),
+            gpu=NETWORK_GPUS,
+            gpu_model=SITE.gpu_model if NETWORK_GPUS else None,
         params:
             depends_on=PLAN.network_depends_on(),
         message:
@@ -121,21 +125,21 @@ rule classify:
     resources:
         mem_mb=SITE.mem_mb(
             lambda wildcards, threads, attempt: budget.classify_mb(
-                threads, GPUS, attempt
+                threads, gpus("classify")(wildcards), attempt
             ),
-            gpus=GPUS,
+            gpus=gpus("classify"),
         ),
         runtime=SITE.minutes(
             lambda wildcards, threads, attempt: budget.classify_minutes(
                 PLAN.work_of(wildcards.campaign, wildcards.block),
                 threads,
-                GPUS,
+                gpus("classify")(wildcards),
                 attempt,
             ),
-            gpus=GPUS,
+            gpus=gpus("classify"),
         ),
-        gpu=GPUS,
-        gpu_model=SITE.gpu_model if GPUS else None,
+        gpu=gpus("classify"),
+        gpu_model=gpu_model("classify"),
     params:
         depends_on=lambda wildcards: PLAN.scores_depend_on(
             wildcards.campaign, wildcards.block

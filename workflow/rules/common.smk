@@ -21,11 +21,12 @@ if workflow.is_main_process:
         logger.warning(f"{record}: a shard that it names is gone; it is made again")
 
 # What the site gives: in whose name jobs run, how many at once, and at most how much each.
-GPUS = SITE.gpus(PLAN.gpus)
-if workflow.is_main_process and GPUS < PLAN.gpus:
+GPUS, NETWORK_GPUS = SITE.gpus(PLAN.gpus), SITE.gpus(PLAN.network_gpus)
+WANTED, GIVEN = max(PLAN.gpus, PLAN.network_gpus), max(GPUS, NETWORK_GPUS)
+if workflow.is_main_process and GIVEN < WANTED:
     logger.warning(
-        f"{PLAN.gpus} GPUs are wanted, a job of this site has {GPUS}"
-        + ("" if GPUS else ": cores do their work")
+        f"{WANTED} GPUs are wanted, a job of this site has {GIVEN}"
+        + ("" if GIVEN else ": cores do their work")
     )
 if SITE.cores:
     most = workflow.resource_settings.max_threads or SITE.cores
@@ -48,6 +49,7 @@ LOGS = "logs"
 # Only a batch system ends jobs whose time is up; a slow laptop just takes longer.
 LIMIT = "--minutes {resources.runtime} " if workflow.remote_exec else ""
 ENVIRONMENT = f"../../envs/{'gpu' if PLAN.gpus else 'cpu'}.yaml"
+NETWORK_ENVIRONMENT = f"../../envs/{'gpu' if PLAN.network_gpus else 'cpu'}.yaml"
 
 # The commands of this very environment, activated or not, and the configuration that they read.
 # Not in the rules: the same settings in another place are no reason to do anything again.
@@ -93,6 +95,16 @@ def records(step):
         return PLAN.records(wildcards.campaign, step)
 
     return of_all_blocks
+
+
+def gpus(step):
+    """Resource function: GPUs of a job of a step of blocks, of those that the site has."""
+    return lambda wildcards: SITE.gpus(PLAN.gpus_of(wildcards.campaign, step))
+
+
+def gpu_model(step):
+    """Resource function: the type of GPU that such a job asks for, if it asks for any."""
+    return lambda wildcards: SITE.gpu_model if gpus(step)(wildcards) else None
 
 
 def manifest_of_block(wildcards):

@@ -11,11 +11,14 @@ rule segment:
     benchmark:
         f"{LOGS}/{{campaign}}/segment/{{block}}.tsv"
     conda:
-        "../../envs/cpu.yaml"
+        NETWORK_ENVIRONMENT
     threads: 4
     resources:
         mem_mb=SITE.mem_mb(
-            lambda wildcards, threads, attempt: budget.segment_mb(threads, attempt)
+            lambda wildcards, threads, attempt: budget.segment_mb(
+                threads, gpus("segment")(wildcards), attempt
+            ),
+            gpus=gpus("segment"),
         ),
         runtime=SITE.minutes(
             lambda wildcards, threads, attempt: budget.segment_minutes(
@@ -23,8 +26,11 @@ rule segment:
                 threads,
                 PLAN.method_of(wildcards.campaign, wildcards.block),
                 attempt,
-            )
+            ),
+            gpus=gpus("segment"),
         ),
+        gpu=gpus("segment"),
+        gpu_model=gpu_model("segment"),
     params:
         depends_on=lambda wildcards: PLAN.objects_depend_on(
             wildcards.campaign, wildcards.block

@@ -181,7 +181,8 @@ def train_filter(
         Path | None, typer.Option(help="Folder of the frames, if not beside.", show_default=False)
     ] = None,
     instrument: Annotated[
-        str | None, typer.Option(help="Of annotated frames.", show_default="isiis")
+        str | None,
+        typer.Option(help="Its segmentation finds the objects of frames.", show_default="isiis"),
     ] = None,
     pixel_size_mm: _PixelSize = None,
     let_through: Annotated[

@@ -78,6 +78,16 @@ class Segmentation(Strict):
         200.0, description="longest extent along the scan; longer things are counted and dropped"
     )
 
+    @property
+    def light(self) -> str:
+        """All that `seston.image.corrected_lines` looks at: equal text, the same even light."""
+        return f"{self.polarity} {self.background} {self.background_lines}"
+
+    def without_models(self) -> Segmentation:
+        """Give what tells how objects are found and measured, not which of them are kept."""
+        kept = {"method": "threshold", "model": None, "least_score": None, "filter": None}
+        return self.model_copy(update=kept)
+
     @model_validator(mode="after")
     def _ordered(self) -> Segmentation:
         if self.seed_threshold > self.threshold:

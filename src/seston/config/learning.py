@@ -153,6 +153,16 @@ class SemanticTraining(Strict):
     )
     plankton: int = Field(200, ge=1, description="organisms in a simulated frame of 4096 lines")
     seed: int = Field(0, ge=0)
+    gpus: int = Field(
+        0,
+        ge=0,
+        description="graphics processors of a job that trains the network (one is used), or finds "
+        "objects by it; 0: none is asked for",
+    )
+
+    def without_gpus(self) -> SemanticTraining:
+        """Give what tells which network is trained, whatever trains it."""
+        return self.model_copy(update={"gpus": 0})
 
 
 class FilterTraining(Strict):
@@ -186,8 +196,8 @@ class FilterTraining(Strict):
     )
     instrument: Name = Field(
         "isiis",
-        description="whose segmentation finds the objects of annotated frames, and whose optics "
-        "tell the size of their pixels",
+        description="whose segmentation finds the objects of annotated or simulated frames, and "
+        "whose optics tell the size of the pixels of annotated ones",
     )
     pixel_size_mm: tuple[Positive, Positive] | None = Field(
         None,

@@ -138,7 +138,8 @@ def corrected_lines(lines: UInt8Array, settings: Segmentation) -> UInt8Array:
     lines : array (line, column), uint8
         Consecutive lines of one scan, or one frame of a still camera.
     settings : Segmentation
-        A background that must be given from outside is taken from the frame itself.
+        A background that must be given from outside is taken from the frame itself. What is
+        looked at of it stands in its `light`: networks that learn from such frames hang on it.
 
     Returns
     -------

@@ -42,6 +42,8 @@ def segment_part(campaign: Campaign, part: Block | Shard, client: Client) -> Non
     ------
     StoreError
         The manifest does not list a shard.
+    ModelError
+        The network or the filter is missing, damaged, or does not fit.
     SpaceError
         The disk is full.
     """
@@ -79,7 +81,7 @@ def gather_mended(campaign: Campaign, client: Client) -> None:
     Raises
     ------
     StoreError
-        The stores of a shard do not fit together.
+        The stores of a shard do not fit together, or are of another network or filter.
     SpaceError
         The disk is full.
     """

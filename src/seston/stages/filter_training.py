@@ -68,18 +68,19 @@ def _examples(config: Config, settings: FilterTraining) -> Examples:
         return examples_of_objects(settings.objects, taxonomy, settings.labels)
     if settings.annotations is not None:
         return _of_annotations(config, settings, taxonomy)
-    return _of_simulated(settings)
+    return _of_simulated(config, settings)
 
 
-def _of_simulated(settings: FilterTraining) -> Examples:
+def _of_simulated(config: Config, settings: FilterTraining) -> Examples:
     from seston.learn.filtering.frames import examples_of_frames
     from seston.simulate.annotated import SimulatedFrames
 
     frames = SimulatedFrames(settings.seed, settings.plankton)
+    segmentation = cfg.instrument(config, settings.instrument).segmentation
     with progress("train-filter", settings.frames, "frames") as shown:
         return examples_of_frames(
             frames.frames(0, settings.frames), frames.taxa, [True] * len(frames.taxa),
-            Segmentation.model_validate({}), frames.identity, shown.advance,
+            segmentation, frames.identity, shown.advance,
         )  # fmt: skip
 
 

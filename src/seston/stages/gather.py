@@ -53,7 +53,8 @@ def gather(campaign: Campaign, client: Client) -> None:
     Raises
     ------
     StoreError
-        The stores of a shard are missing or do not fit together.
+        The stores of a shard are missing, do not fit together, or hold what another network or
+        filter has chosen than the one that is there.
     SpaceError
         The disk is full.
     """

@@ -39,6 +39,7 @@ class Piece:
     labels: tuple[str, ...] = ()
     embedding: int = 0
     engine: str = ""
+    chosen_by: str = ""
     dropped: dict[str, int] = field(default_factory=dict)
 
 
@@ -55,13 +56,19 @@ def read_pieces(campaign: Campaign, client: Client) -> tuple[list[Piece], dict[s
     Raises
     ------
     StoreError
-        Stores of a shard are missing or damaged, or do not fit together.
+        Stores of a shard are missing or damaged, do not fit together, or are of another network.
+    ModelError
+        The network or the filter that chose the objects is missing or damaged.
     """
     names = [shard.name for shard in campaign.shards]
     tasks = ((campaign.shard_folder(name), campaign.names_objects) for name in names)
-    pieces, tables, rows = [], [], 0
+    chosen_by = {d.deployment: campaign.chooser_hash(d) for d in campaign.deployments}
+    pieces: list[Piece] = []
+    tables: list[dict[str, NDArray[Any]]] = []
+    rows = 0
     with progress(f"look at {campaign.name}", len(names), "shards") as shown:
         for piece, table in cluster.stream(client, read_piece, tasks):
+            check_chosen(piece, chosen_by[campaign.shards[len(pieces)].deployment.deployment])
             table["frame_object_start"] = table["frame_object_start"] + rows
             rows += piece.rows
             pieces.append(piece)
@@ -92,17 +99,26 @@ def read_piece(folder: Path, named: bool) -> tuple[Piece, dict[str, NDArray[Any]
         features=tuple(objects.read_labels(group, "feature")),
         units=tuple(objects.read_labels(group, "feature_units")),
         labels=tuple(map(str, group.attrs.get("source_labels", ()))),  # type: ignore[arg-type]
+        chosen_by=_chosen_by(group),
         dropped={n: int(str(v)) for n, v in group.attrs.items() if n.startswith("dropped_")},
         **(_scored(scores, group) if named else {}),
     )
     return piece, {name: objects.read_column(group, name) for name in _FRAME_COLUMNS}
 
 
+def _chosen_by(group: zarr.Group) -> str:
+    """Hash of the network or the filter that chose the objects; empty where all were kept."""
+    hashes = (group.attrs.get(name) for name in ("semantic_model_hash", "filter_sha256"))
+    return next((str(one) for one in hashes if one), "")
+
+
 def _scored(path: Path, found: zarr.Group) -> dict[str, Any]:
     """Look at the scores of the objects of a shard."""
     check_whole(path)
     group = open_group(path)
-    same = group.attrs.get("objects_content") == content_of(found)
+    network = found.attrs.get("semantic_model_hash")
+    same = network is None or network == group.attrs.get("model_hash")
+    same = same and group.attrs.get("objects_content") == content_of(found)
     if not same or objects.length(group, "scores") != objects.length(found, "object_id"):
         raise StoreError(
             "has not the scores of the shard's objects as they are now",
@@ -115,6 +131,33 @@ def _scored(path: Path, found: zarr.Group) -> dict[str, Any]:
         "embedding": objects.width(group, "embedding"),
         "engine": str(group.attrs.get("engine", "")),
     }
+
+
+def check_chosen(piece: Piece, chosen_by: str) -> None:
+    """Refuse a shard that is not as the network or the filter that is there now would choose.
+
+    Parameters
+    ----------
+    piece : Piece
+    chosen_by : str
+        Hash of the network or the filter; empty where there is none.
+
+    Raises
+    ------
+    StoreError
+        What is written of it would bear the hash of a model that has not seen its objects.
+    """
+    if piece.chosen_by != chosen_by:
+        raise StoreError(
+            f"its objects were chosen by {_named(piece.chosen_by)}; now there is "
+            f"{_named(chosen_by)}",
+            where=piece.objects,
+            cure="Delete it and run the workflow again: the shard is segmented anew.",
+        )
+
+
+def _named(chosen_by: str) -> str:
+    return f"the network or filter {chosen_by[:12]}" if chosen_by else "no network and no filter"
 
 
 def check_alike(pieces: Sequence[Piece]) -> None:

@@ -35,15 +35,18 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
     ------
     StoreError
         The manifest does not list the shard.
+    ModelError
+        The network or the filter is missing, damaged, or does not fit.
     SpaceError
         The disk is full.
     """
     target = campaign.shard_folder(shard.name) / "objects.zarr"
     key = Keys(campaign).objects(shard)
+    settings = campaign.instrument(shard.deployment).segmentation
+    told = _told_of(settings)  # with the key: of a network that changes meanwhile both tell the old
     with new_objects(target, names_of(campaign.config.features), key) as (_, writer):
         work, tasks = _work(campaign, shard)
         frames = manifest.read_frames(campaign, shard.name)
-        settings = campaign.instrument(shard.deployment).segmentation
         passing = filtering.only_passing(work, settings, work.keywords["names"], frames)
         account = _Account(frames)
         with progress(f"segment {campaign.name}/{shard.name}", len(frames), "frames") as shown:
@@ -54,7 +57,6 @@ def segment(campaign: Campaign, shard: Shard, client: Client) -> None:
                 writer.append({**found.columns, "frame": rows}, found.pixels)
                 shown.advance(len(found.level), len(found.columns["object_id"]))
             shown.advance(len(frames) - shown.done)  # unusable frames are in no task
-        told = _told_of(settings)
         writer.close(account.frame_variables(), account.attributes() | told)
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seston import cluster
 from seston import config as cfg
 from seston.config import Config, Instrument, Segmentation, SemanticTraining
 from seston.errors import ConfigError
@@ -47,7 +48,21 @@ def _model(folder: Path, _: str) -> SemanticModel:
     from seston.learn.semantic import load_semantic
 
     use_threads(1)  # a worker is one of as many processes as there are cores
-    return load_semantic(folder)
+    return load_semantic(folder, device=_device(cluster.worker_number()))
+
+
+def _device(worker: int) -> str | None:
+    """Name the device of a worker; None where `seston.learn.device` is to choose.
+
+    A worker for each core shares the GPUs of the job with the others: between two looks of the
+    network, a core measures.
+    """
+    import torch
+
+    there = torch.cuda.device_count()
+    if os.environ.get("SESTON_DEVICE") or not there:
+        return None
+    return f"cuda:{worker % there}"
 
 
 def find(model: SemanticModel, settings: Segmentation, **lines: Any) -> Named:  # noqa: ANN401

@@ -178,7 +178,7 @@ def _step(
     begun = [job for job in left if under_way.has(job)]
     waits = [job for job in begun if job.output.as_posix() in queued]
     failed = [job for job in left if job not in begun and job.log.exists()]
-    gpus = plan.gpus if step == "classify" else 0
+    gpus = plan.gpus_of(campaign.name, step)
     speed = shards.speed(step) if step in OF_BLOCKS else _NO_SPEED
     return StepStatus(
         step=step,

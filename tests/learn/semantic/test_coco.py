@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from seston.config import Segmentation
 from seston.errors import InputError
 from seston.frame import AnnotatedFrame, Instance
+from seston.image import corrected_lines
 from seston.learn.semantic.coco import ANNOTATIONS, read_coco, write_coco
 from seston.learn.semantic.masks import decode_mask, encode_mask
 
@@ -321,6 +322,43 @@ def test_frames_that_nothing_can_be_measured_on_are_refused(tmp_path: Path) -> N
         held_out(written(tmp_path, *map(frame, "ab")), "krill")
     with pytest.raises(InputError, match="wanted objects in one frame"):
         held_out(written(tmp_path, of_taxa("a", "copepod"), of_taxa("b")))
+
+
+def test_other_pixels_light_or_sizes_are_other_frames(tmp_path: Path) -> None:
+    path = written(tmp_path, frame("a"), frame("b", 20))
+    before = read_coco(path).identity
+    assert read_coco(path).identity == before
+    assert read_coco(path, pixel_size_mm=(0.1, 0.1)).identity != before
+    facts = changed(path, lambda facts: facts.pop("info"))
+    lit = [
+        read_coco(facts, segmentation=Segmentation.model_validate(settings)).identity
+        for settings in ({"background": "level"}, {"background": "none"}, {"min_esd_mm": 1.0}, {})
+    ]
+    assert len(set(lit)) == 3
+    assert lit[2] == lit[3]  # how large an object must be is nothing to the light
+    picture = path.parent / "b.png"
+    cv2.imwrite(str(picture), frame("b", 21).pixels)
+    assert read_coco(path, segmentation=Segmentation.model_validate({})).identity not in lit
+
+
+def test_all_that_evens_out_light_is_in_what_tells_it() -> None:
+    """What `corrected_lines` asks of the settings, beside what `light` has, is asked in vain."""
+    asked = set[str]()
+
+    class Noted(Segmentation):
+        def __getattribute__(self, name: str) -> Any:
+            if name in Segmentation.model_fields:
+                asked.add(name)
+            return super().__getattribute__(name)
+
+    for background in ("running_mean", "level", "none"):
+        for polarity in ("dark", "bright"):
+            settings = Noted.model_validate({"background": background, "polarity": polarity})
+            asked.clear()
+            _ = settings.light
+            told = set(asked)
+            corrected_lines(frame().pixels, settings)
+            assert asked == told
 
 
 def test_frames_of_others_are_evened_out(tmp_path: Path) -> None:

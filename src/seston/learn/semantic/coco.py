@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from seston.learn.semantic.masks import decode_box, encode_mask
 ANNOTATIONS = "instances.json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CocoFrames:
     """Frames of a COCO file, in an order of their own for each time through.
 
@@ -60,12 +61,20 @@ class CocoFrames:
     seed: int = 0
     pixel_size_mm: tuple[float, float] | None = None
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """What the frames are: equal text, equal frames."""
-        names = ",".join(one.name for one in self.pictures)
-        digest = hashlib.sha256(names.encode()).hexdigest()
-        return f"{self.path.name}, sha256 {self.sha256}, frames {digest[:16]}"
+        """What the frames are: equal text, equal frames. All pictures are read for it, once.
+
+        Raises
+        ------
+        InputError
+            A picture cannot be read.
+        """
+        digest = hashlib.sha256(f"{self.segmentation.light} {self.pixel_size_mm}".encode())
+        for picture in self.pictures:
+            content = hashlib.sha256(_bytes(picture)).hexdigest()
+            digest.update(f"\n{picture.name} {content}".encode())
+        return f"{self.path.name}, sha256 {self.sha256}, frames {digest.hexdigest()[:16]}"
 
     def frame(self, number: int) -> AnnotatedFrame:
         """Give a frame; after as many as there are, all come again in another order."""
@@ -275,13 +284,18 @@ def read_coco(
     )
 
 
-def _pixels(picture: Picture) -> UInt8Array:
+def _bytes(picture: Picture) -> bytes:
     try:
-        content = np.frombuffer(picture.path.read_bytes(), np.uint8)
-        # As it is: what OpenCV makes of deeper pixels by itself is black where 12 bits are used.
-        grey = cv2.imdecode(content, cv2.IMREAD_ANYDEPTH) if len(content) else None
+        return picture.path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=picture.path) from None
+
+
+def _pixels(picture: Picture) -> UInt8Array:
+    content = np.frombuffer(_bytes(picture), np.uint8)
+    try:
+        # As it is: what OpenCV makes of deeper pixels by itself is black where 12 bits are used.
+        grey = cv2.imdecode(content, cv2.IMREAD_ANYDEPTH) if len(content) else None
     except cv2.error:
         grey = None
     if grey is None:

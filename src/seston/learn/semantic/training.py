@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from importlib.metadata import version
 from math import cos, pi
 from pathlib import Path
@@ -185,11 +186,12 @@ class Trainer:
         self._pool: dict[int, Target] = {}
         self.checkpoint = settings.model.with_name(f".{settings.model.name}.checkpoint")
 
-    @property
+    @cached_property
     def _identity(self) -> str:
         initial = self._settings.initial
         before = load_semantic_card(initial).hash if initial else None
-        return fingerprint(self._settings, self._frames.identity, before, *self._taxa)
+        settings = self._settings.without_gpus()
+        return fingerprint(settings, self._frames.identity, before, *self._taxa)
 
     @property
     def _gentler(self) -> float:
