@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from drawings import TAXA, draw, write_learning_set
 
-from seston.errors import InputError
+from seston.errors import InputError, StoreError
 from seston.learn.judging.evaluate import evaluate
 from seston.report.evaluation import write_evaluation
 from seston.stages.evaluate import as_json, as_text
@@ -138,6 +138,19 @@ def test_the_stage_writes_a_page_and_its_facts_whole(trained, tmp_path: Path) ->
     assert facts["accuracy"] == found.appraisal["accuracy"]
     assert "accuracy" in as_text(found)
     assert "Not usable for a precision of 0.9: 3 taxa (bar, cross, disc)" in as_text(found)
+
+
+def test_a_folder_of_other_things_is_not_replaced_by_an_evaluation(trained, tmp_path: Path) -> None:
+    victim = write_learning_set(tmp_path / "victim", per_class=2)
+    (victim / "notes.txt").write_text("of a cruise")
+    before = sorted(victim.rglob("*"))
+    with pytest.raises(StoreError, match="holds other things, such as bar"):
+        stage(trained.model, None, victim)
+    with pytest.raises(StoreError, match="must lie apart"):
+        stage(trained.model, victim, victim / "evaluation")
+    assert sorted(victim.rglob("*")) == before
+    for _ in range(2):  # another evaluation is replaced
+        stage(trained.model, None, tmp_path / "out")
 
 
 def test_the_command_prints_for_people_and_for_machines(trained, tmp_path: Path) -> None:

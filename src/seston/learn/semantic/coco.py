@@ -309,8 +309,13 @@ def write_coco(folder: Path, frames: Iterable[AnnotatedFrame]) -> None:
     Parameters
     ----------
     folder : Path
-        Replaced whole, or not at all.
+        Appears whole, or not at all; must not exist, or be empty.
     frames : iterable of AnnotatedFrame
+
+    Raises
+    ------
+    StoreError
+        Something lies in the folder.
     """
     facts: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
     numbers: dict[str, int] = {}

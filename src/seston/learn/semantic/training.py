@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from seston.atomic import new_file, new_folder
+from seston.atomic import named, new_file, new_folder
 from seston.config import SemanticTraining, fingerprint
 from seston.errors import InputError, ModelError
 from seston.frame import AnnotatedFrame
@@ -96,11 +96,13 @@ def train_semantic(
     ------
     InputError
         A taxon that is wanted is not annotated, or a frame cannot be read.
+    StoreError
+        Other things lie in the folder of the network.
     SpaceError
         The disk is full.
     """
     taxa = _wanted(settings.taxa, learn_from.taxa)
-    with new_folder(settings.model) as draft:
+    with new_folder(settings.model, named(WEIGHTS, CARD)) as draft:
         trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
         trainer.run(tell or (lambda *_: None))
         network = trainer.network.eval()

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seston import config
-from seston.atomic import new_folder
+from seston.atomic import check_apart, named, new_folder
 from seston.errors import ConfigError
 from seston.learn import preprocess
 from seston.learn._torch import device as best_device
-from seston.learn.card import CARD, WEIGHTS, Card
+from seston.learn.card import CARD, FILES, WEIGHTS, Card
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.judging.calibration import calibrate
 from seston.learn.judging.familiar import Familiar
@@ -68,7 +68,7 @@ def train(
     learning_set : LearningSet or Path
         Sorted vignettes, or a folder with a folder of pictures for each taxon.
     model : Path
-        Folder of the model; replaced whole, or not at all.
+        Folder of the model; replaced whole, or not at all. It may hold nothing but a model.
     settings : config.Training
     device : str, optional
         See `device`.
@@ -85,13 +85,17 @@ def train(
         The learning set is missing or is none.
     ModelError
         The weights of the backbone are missing or wrong.
+    StoreError
+        Other things lie in the folder of the model, or it is not apart from the learning set.
     SpaceError
         The disk is full.
     """
     from seston.learn.training.record import card_of, curves, weights
 
     model = Path(model)
-    with new_folder(model) as draft:
+    if isinstance(learning_set, Path):
+        check_apart(model, learning_set)
+    with new_folder(model, named(*FILES)) as draft:
         pictures = _opened(learning_set)
         trainer = _Trainer(pictures, settings, best_device(device), model, resume)
         trained = trainer.train()
