@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seston.learn.sets.duplicates import duplicates
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.parts import TEST, TRAIN, UNTOLD, VALIDATION
-from seston.learn.sets.splits import SHARES, split, split_table, units_of, unparted
+from seston.learn.sets.splits import SHARES, samples_of, split, split_table, units_of, unparted
 
 
 def learning_set(labels, digests=None, groups=None, parts=None) -> LearningSet:
@@ -41,6 +41,13 @@ def test_groups_and_equal_pictures_link_into_units() -> None:
     # a and b by x, b and b by the picture, a again without a group; c and d alone.
     assert found.tolist() == [0, 0, 0, 1, 2, 0]
     assert units_of(["a", "b", "a"], None).tolist() == [0, 1, 0]
+
+
+def test_each_vignette_of_no_group_is_a_sample_of_its_own() -> None:
+    found = samples_of(["x", "", "x", "", "y"], 5)
+    assert found[0] == found[2]
+    assert len(set(found.tolist())) == 4
+    assert samples_of(None, 3).tolist() == [0, 1, 2]
 
 
 rows = st.lists(

@@ -23,6 +23,7 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
+    "samples_of",
     "split",
     "split_table",
     "unparted",
@@ -146,6 +147,27 @@ def units_of(digests: Sequence[str], groups: Sequence[str] | None) -> NDArray[np
     links = coo_array((np.ones(len(rows), np.int8), ends), shape=(n, n))
     component = connected_components(links, directed=False)[1]
     return pd.factorize(component[picture])[0].astype(np.int64)
+
+
+def samples_of(groups: Sequence[str] | None, n: int) -> NDArray[np.int64]:
+    """Give the number of the sample that each of n vignettes comes from; of none, its own.
+
+    Parameters
+    ----------
+    groups : sequence of str, optional
+        Empty where a vignette is of none.
+    n : int
+
+    Returns
+    -------
+    array (n,), int64
+    """
+    if groups is None:
+        return np.arange(n)
+    known, number = np.unique(np.array(groups, object), return_inverse=True)
+    alone = np.flatnonzero([not group for group in groups])
+    number[alone] = len(known) + np.arange(len(alone))
+    return number.astype(np.int64)
 
 
 class _Units:

@@ -30,7 +30,7 @@ from seston.learn.networks.measured import Joined, Measurer
 from seston.learn.sets.duplicates import CONFLICTS, duplicates
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.sources import read_learning_set
-from seston.learn.sets.splits import TRAIN, VALIDATION, split, split_table
+from seston.learn.sets.splits import SPLIT, TRAIN, VALIDATION, samples_of, split, split_table
 from seston.learn.training.checkpoint import checkpoint_of
 from seston.learn.training.pace import usual_rate
 from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
@@ -45,7 +45,7 @@ Float32Array = NDArray[np.float32]
 
 LEAST_SPREAD = 0.25
 CHUNK = 256
-CURVES, SPLIT = "training.csv", "split.csv"
+CURVES = "training.csv"
 
 
 def train(
@@ -246,8 +246,7 @@ class _Trainer:
 
     def _held_out(self, head: Head, features: Float32Array, familiar: Familiar) -> HeldOut:
         rows = np.flatnonzero(self._parts != TRAIN)
-        given = self._pictures.groups
-        groups = np.arange(len(self._parts)) if given is None else _numbers(given)
+        groups = samples_of(self._pictures.groups, len(self._parts))
         scores = head.predict_proba(features[rows])
         far = familiar.distance(features[rows])
         return HeldOut(scores, self._pictures.labels[rows], groups[rows], self._parts[rows], far)
@@ -259,10 +258,6 @@ def _with_a_rate(settings: config.Training, n_learned: int) -> config.Training:
         return settings
     steps = settings.epochs * -(-n_learned // settings.batch_size)
     return settings.model_copy(update={"learning_rate": usual_rate(steps)})
-
-
-def _numbers(groups: tuple[str, ...]) -> NDArray[np.int64]:
-    return np.unique(np.array(groups, dtype=object), return_inverse=True)[1].astype(np.int64)
 
 
 def _importance(n_features: int, backbone: backbones.Backbone | None) -> Float32Array:
