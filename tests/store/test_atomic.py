@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from seston.errors import SpaceError, StoreError
 from seston.atomic import check_apart, named
+from seston.errors import SpaceError, StoreError
 from seston.store import new_file, new_folder
 
 OURS = named("a", "b", "*.csv")
