@@ -91,6 +91,16 @@ def test_a_hierarchy_tells_lineage_and_what_does_not_live(bundle: Path) -> None:
     assert (found["disc"].plankton, found["bar"].plankton) == (True, False)
 
 
+def test_what_does_not_live_stays_so_where_a_table_tells_its_group_alone(
+    bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taxa.csv").write_text("label,name,group\nbar,bar,dead\n")
+    bar = open_learning_set(bundle, taxonomy=tmp_path / "taxa.csv").taxonomy["bar"]
+    assert (bar.group, bar.plankton, bar.lineage) == ("dead", False, ("not-living", "detritus"))
+    (tmp_path / "taxa.csv").write_text("label,plankton\nbar,1\n")
+    assert open_learning_set(bundle, taxonomy=tmp_path / "taxa.csv").taxonomy["bar"].plankton
+
+
 def test_predicted_objects_can_be_had_too(bundle: Path) -> None:
     found = open_learning_set(bundle, statuses=("validated", "predicted"))
     assert found.taxa == ("bar", "cross", "disc")

@@ -45,8 +45,20 @@ def test_a_label_with_an_empty_name_is_left_out_and_one_without_a_row_is_itself(
     assert found.taxon("worm").group == "worm"
 
 
-def test_what_is_dead_is_no_plankton(write) -> None:
-    assert not read_taxonomy(write(TABLE)).taxon("detritus").plankton
+def test_what_is_dead_is_no_plankton_and_of_what_nobody_tells_it_is_not_known(write) -> None:
+    table = read_taxonomy(write(TABLE))
+    assert table.taxon("detritus").plankton is False
+    assert table.taxon("Copepoda").plankton is True
+    assert table.taxon("worm").plankton is None
+    assert read_taxonomy(write("label,group\nfibre,dead\n")).taxon("fibre").plankton is None
+
+
+def test_a_lineage_tells_what_lives_where_its_cell_is_empty(write) -> None:
+    text = (
+        "label,plankton,lineage\na,,living > Animalia\nb,,Not_Living > detritus\nc,1,not-living\n"
+    )
+    table = read_taxonomy(write(text))
+    assert [table.taxon(name).plankton for name in "abc"] == [True, False, True]
 
 
 def test_a_table_of_labels_alone_will_do(write) -> None:

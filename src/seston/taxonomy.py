@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ from seston.errors import ConfigError
 COLUMNS = ("name", "aphia_id", "plankton", "carbon_mg_mm3", "lineage", "group")
 #: Between the levels of a lineage, from the root: as in EcoTaxa.
 LEVELS = ">"
+#: EcoTaxa's roots of what lives and of what does not; folders are often called so too.
+LIVING, NOT_LIVING = "living", "not-living"
 _CURE = f"Its columns are: label, and as needed {', '.join(COLUMNS)}; one row a label."
 
 
@@ -32,8 +34,8 @@ class Taxon:
         Its number in WoRMS.
     lineage : tuple of str
         Names of what it belongs to, from the root, without itself.
-    plankton : bool
-        Whether it lives: detritus and artefacts do not.
+    plankton : bool, optional
+        Whether it lives: detritus and artefacts do not. None where nobody tells.
     group : str
         Coarse group for summaries; its own name where none is told.
     """
@@ -41,12 +43,31 @@ class Taxon:
     name: str
     aphia_id: int | None = None
     lineage: tuple[str, ...] = ()
-    plankton: bool = True
+    plankton: bool | None = None
     group: str = ""
 
     def __post_init__(self) -> None:
         if not self.group:
             object.__setattr__(self, "group", self.name)
+
+
+def lives(lineage: Iterable[str]) -> bool | None:
+    """Say what a lineage tells of whether a taxon lives: by levels called living or not-living.
+
+    Returns
+    -------
+    bool, optional
+        None where no level is called so; False where one is "not-living", whatever the others.
+
+    Examples
+    --------
+    >>> lives(["living", "Chromista"]), lives(["nest", "Not living", "bubble"]), lives(["disc"])
+    (True, False, None)
+    """
+    levels = {level.strip().lower().replace("_", "-").replace(" ", "-") for level in lineage}
+    if NOT_LIVING in levels:
+        return False
+    return True if LIVING in levels else None
 
 
 @dataclass(frozen=True)
@@ -111,7 +132,8 @@ def read_taxonomy(path: Path | None) -> Taxonomy:
     path : Path, optional
         CSV with the column ``label``, and any of ``name`` (no such column: the label itself; an
         empty cell: objects of this label are left out of learning), ``aphia_id``, ``plankton``
-        (1 or 0; empty: 1), ``carbon_mg_mm3``, ``lineage`` (levels from the root, parted by ``>``)
+        (1 or 0; empty: as the lineage has it, with a level "living" or "not-living", else not
+        told), ``carbon_mg_mm3``, ``lineage`` (levels from the root, parted by ``>``)
         and ``group``. Labels of one name are one taxon. No path: an empty table.
 
     Raises
@@ -160,6 +182,8 @@ def _typed(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
     for name in ("lineage", "group"):
         found[name] = text.get(name, nothing)
     found["lineage"] = [LEVELS.join(_levels(cell)) for cell in found["lineage"]]
+    alive = pd.Series([lives(_levels(cell)) for cell in found["lineage"]], found.index, dtype=float)
+    found["plankton"] = found["plankton"].fillna(alive)
     return found.set_index("label")
 
 
@@ -211,6 +235,6 @@ def _taxon(name: str, rows: pd.DataFrame) -> Taxon:
         name,
         aphia_id=None if number is None else int(float(str(number))),
         lineage=_levels(str(first("lineage") or "")),
-        plankton=plankton is None or bool(plankton),
+        plankton=None if plankton is None else bool(plankton),
         group=str(first("group") or ""),
     )

@@ -33,8 +33,6 @@ from seston.taxonomy import Taxonomy, read_taxonomy
 
 #: Of EcoTaxa's words, those that a person stands for.
 VALIDATED = ("validated",)
-#: EcoTaxa's root of all that is no plankton.
-NOT_LIVING = "not-living"
 _OBJECTS = "objects.zarr"
 
 
@@ -117,7 +115,7 @@ def _of_ecotaxa(path: Path, statuses: Collection[str], left_out: LeftOut) -> Ite
             vignette.label, vignette.pixels, vignette.source_id, found.sample,
             pixel_size_mm=(found.pixel_mm, found.pixel_mm) if known else None,
             bright=False, measured=vignette.measured if known else {},
-            lineage=found.lineage[:-1], plankton=found.lineage[:1] != (NOT_LIVING,),
+            lineage=found.lineage[:-1],
         )  # fmt: skip
     for word, reason in (("", UNLABELLED), ("other", NOT_VALIDATED)):
         n = sum(k for status, k in others.items() if bool(status) == bool(word))

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,7 +22,7 @@ from seston.learn.sets.examples import BLANK, DROPPED, LEVEL, UNLABELLED, Exampl
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.parts import UNTOLD
 from seston.learn.sets.ragged import Ragged, RaggedDraft
-from seston.taxonomy import Taxon, Taxonomy
+from seston.taxonomy import Taxon, Taxonomy, lives
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class _Draft:
         self._taxonomy, self._crop_bottom, self._left_out = taxonomy, crop_bottom, left_out
         self._vignettes = RaggedDraft()
         self._borders: list[int] = []
-        self._first: dict[str, tuple[tuple[str, ...], bool]] = {}
+        self._first: dict[str, tuple[tuple[str, ...], str]] = {}
         self.names: list[str] = []
         self._rows: list[tuple[str, str, int, tuple[float, float] | None, bool | None]] = []
         self._features: tuple[str, ...] | None = None
@@ -105,8 +106,8 @@ class _Draft:
             return
         self._vignettes.append(vignette)
         self._borders.append(preprocess.border_median(vignette))
-        above = example.lineage or tuple(example.label.split(LEVEL)[:-1])
-        self._first.setdefault(name, (above, example.plankton))
+        *folders, own = example.label.split(LEVEL)
+        self._first.setdefault(name, (example.lineage or tuple(folders), own))
         self.names.append(name)
         told = (example.origin, example.group, example.part)
         self._rows.append((*told, example.pixel_size_mm, example.bright))
@@ -160,12 +161,10 @@ class _Draft:
         )
 
     def _taxon(self, name: str) -> Taxon:
-        """Give what the table of taxa tells; of a taxon that it has not, what the source tells."""
-        found, (above, plankton) = self._taxonomy.taxon(name), self._first[name]
-        if found.lineage:
-            return found
-        lives = plankton if found == Taxon(name) else found.plankton
-        return Taxon(name, found.aphia_id, above, lives, found.group)
+        """Give what the table of taxa tells, and what it does not tell from the source."""
+        found, (above, own) = self._taxonomy.taxon(name), self._first[name]
+        plankton = found.plankton if found.plankton is not None else lives((*above, own))
+        return replace(found, lineage=found.lineage or above, plankton=plankton)
 
 
 def _turned(

@@ -49,8 +49,6 @@ class Example:
         Features that the source tells, by the names and in the units of `seston.features`.
     lineage : tuple of str
         What the label belongs to, from the root, where the source tells it.
-    plankton : bool
-        False where the source says that the label is nothing that lives.
     """
 
     label: str
@@ -62,7 +60,6 @@ class Example:
     bright: bool | None = None
     measured: Mapping[str, float] = field(default_factory=dict)
     lineage: tuple[str, ...] = ()
-    plankton: bool = True
 
 
 @dataclass(slots=True)
