@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seston.cells import read_cells
 from seston.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 #: Columns that the table may have, besides ``label``.
 COLUMNS = ("name", "aphia_id", "plankton", "carbon_mg_mm3", "lineage", "group")
@@ -114,6 +117,30 @@ class Taxonomy:
         found = self.table.reindex(known)
         return found.set_axis(pd.Index(labels, name="label"), axis=0)
 
+    def check_used(self, labels: Collection[str], source: str | Path) -> None:
+        """Say which rows are of no label of a source, nor of a taxon that is called so.
+
+        Raises
+        ------
+        ConfigError
+            All are: nothing of the table would count.
+        """
+        both = zip(self.table.index, self.table["name"], strict=True)
+        idle = [label for label, name in both if label not in labels and name not in labels]
+        if not idle:
+            return
+        if len(idle) == len(self.table):
+            raise ConfigError(
+                f"none of its {len(idle)} labels is in {source}",
+                where=self.where or None,
+                cure=f"Labels there are such as {', '.join(sorted(labels)[:3])}.",
+            )
+        log.warning(
+            "%s: %d of %d labels are not in %s: %s%s",
+            self.where or "table of taxa", len(idle), len(self.table), source,
+            ", ".join(idle[:5]), ", ..." * (len(idle) > 5),
+        )  # fmt: skip
+
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return dict(zip(self.table.index, self.table["name"], strict=True))
@@ -139,16 +166,18 @@ def read_taxonomy(path: Path | None) -> Taxonomy:
     Raises
     ------
     ConfigError
-        It cannot be read, has no column ``label``, has a label twice, a cell that is no number,
-        or tells two things of one taxon.
+        It cannot be read, has no column ``label`` or one that is not known, has a label twice, a
+        cell that is no number or has no column, or tells two things of one taxon.
     """
     if path is None:
         return Taxonomy()
     try:
         text = Path(path).read_text("utf-8-sig")
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+        table = read_cells(text)
     except (OSError, ValueError) as error:  # not UTF-8 and not CSV are ValueErrors
         raise ConfigError(f"cannot be read ({error})", where=path, cure=_CURE) from None
+    if unknown := [name for name in table if name not in ("label", *COLUMNS)]:
+        raise ConfigError(f"has a column {unknown[0]!r} that means nothing", where=path, cure=_CURE)
     _check_labels(table, path)
     taxonomy = Taxonomy(_typed(table, path), str(path))
     for name in ("aphia_id", "plankton", "lineage", "group"):

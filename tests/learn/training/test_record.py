@@ -26,7 +26,7 @@ def metrics(tmp_path: Path):
 
     def metrics_(folders: dict[str, str], table: str = "") -> dict:
         for taxon, below in folders.items():
-            (tmp_path / "set" / below).mkdir(parents=True)
+            (tmp_path / "set" / below).mkdir(parents=True, exist_ok=True)
             (drawn / taxon).rename(tmp_path / "set" / below / taxon)
         (tmp_path / "taxa.csv").write_text(table or "label\nbar\n")
         taxonomy = read_taxonomy(tmp_path / "taxa.csv" if table else None)
@@ -50,11 +50,7 @@ def test_folders_tell_nothing_of_the_plankton(metrics) -> None:
 
 def test_folders_called_living_and_not_living_tell(metrics) -> None:
     found = metrics({"bar": "living", "cross": "nest/not-living", "disc": "living"})
-    assert found["plankton"] == [
-        True,
-        True,
-        False,
-    ]  # living/bar, living/disc, nest/not-living/cross
+    assert found["plankton"] == [True, True, False]  # the last is nest/not-living/cross
     assert "plankton_precision_weighted" in found
 
 

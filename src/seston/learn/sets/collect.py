@@ -62,10 +62,13 @@ def collect(
     ------
     InputError
         There are fewer than two taxa.
+    ConfigError
+        No label is in the table of taxa.
     """
     draft = _Draft(taxonomy or Taxonomy(), crop_bottom, left_out)
     for example in examples:
         draft.add(example)
+    draft.check_table(source)
     if left_out.reasons:
         log.warning("%s: left out: %s", source, left_out.told())
     if len(set(draft.names)) < 2:
@@ -90,6 +93,7 @@ class _Draft:
         self._borders: list[int] = []
         self._first: dict[str, tuple[tuple[str, ...], str]] = {}
         self.names: list[str] = []
+        self.labels: set[str] = set()
         self._rows: list[tuple[str, str, int, tuple[float, float] | None, bool | None]] = []
         self._features: tuple[str, ...] | None = None
         self._measured: list[NDArray[np.float32]] = []
@@ -97,6 +101,7 @@ class _Draft:
     def add(self, example: Example) -> None:
         """Add an example, or say why not."""
         name = self._taxonomy.name_of(example.label) if example.label else ""
+        self.labels.add(example.label)
         if not name:
             self._left_out.reasons[DROPPED if example.label else UNLABELLED] += 1
             return
@@ -112,6 +117,10 @@ class _Draft:
         told = (example.origin, example.group, example.part)
         self._rows.append((*told, example.pixel_size_mm, example.bright))
         self._measured.append(self._values(example.measured))
+
+    def check_table(self, source: Path) -> None:
+        """Refuse a table of taxa that tells nothing of these labels: it would do nothing."""
+        self._taxonomy.check_used(self.labels - {""}, source)
 
     def _values(self, measured: Mapping[str, float]) -> NDArray[np.float32]:
         """Give the features that the first example has: others are not told of every vignette."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import zlib
@@ -13,6 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from seston.cells import read_cells
 from seston.errors import InputError
 from seston.features import FEATURES
 from seston.learn.sets.decode import read_pictures
@@ -108,16 +108,10 @@ def _read(path: Path) -> pd.DataFrame:
     text = _decoded(content)
     separator = _separator(text.split("\n", 1)[0])
     try:
-        raw = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-        )
-    except (ValueError, csv.Error) as error:  # pandas' errors are ValueErrors
+        raw = read_cells(text, separator)
+    except ValueError as error:
         raise InputError(f"not a table: {error}", where=path, cure=_CURE) from None
-    return _known(raw.fillna(""), path)
+    return _known(raw, path)
 
 
 def _decoded(content: bytes) -> str:
@@ -149,7 +143,7 @@ def _known(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise InputError(f"has no column `{missing[0]}`", where=path, cure=_CURE)
     if raw.empty:
         raise InputError("has no rows", where=path, cure=_CURE)
-    known = {ours: raw[name].astype(str).str.strip() for ours, name in columns.items()}
+    known = {ours: raw[name].astype(str) for ours, name in columns.items()}
     known.setdefault("group", pd.Series("", raw.index, dtype=object))
     features = {
         str(n): raw[n] for n in raw.columns if str(n) in FEATURES and n not in columns.values()
