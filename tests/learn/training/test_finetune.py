@@ -161,3 +161,20 @@ def test_the_card_tells_the_prior_that_the_fit_saw(tmp_path: Path, power: float)
     n = np.array([card.training["learned_from"][taxon] for taxon in card.taxa])
     expected = n * (n.max() / n) ** power
     assert card.training["effective_prior"] == pytest.approx(expected / expected.sum())
+
+
+def test_with_other_weights_in_the_same_file_it_is_another_training(tuned: Path, tmp_path) -> None:
+    import safetensors.torch
+    import timm
+
+    from seston.learn.training.train import _Trainer
+
+    pictures, file = read_learning_set(tuned / "set"), tmp_path / "weights.safetensors"
+    wanted = Training(**FEW, backbone="mobilenetv3_small_050", weights=str(file))
+    found = []
+    for seed in (0, 1, 1):
+        torch.manual_seed(seed)
+        safetensors.torch.save_file(timm.create_model(wanted.backbone).state_dict(), file)
+        trainer = _Trainer(pictures, wanted, torch.device("cpu"), tmp_path / "model", resume=True)
+        found.append(trainer.checkpoint.identity)
+    assert found[0] != found[1] == found[2]

@@ -138,13 +138,14 @@ class _Trainer:
         power = settings.class_weight_power
         self._weights = taxon_weights(learned, len(pictures.taxa), power)
         self._measured = () if settings.inputs == "deep" else Measurer().names
+        self._backbone, self._weights_sha256 = self._pretrained()
         self.checkpoint = checkpoint_of(model, self._identity())
         if not resume:
             self.checkpoint.remove()
 
     def train(self) -> Trained:
         """Fit the head, or tune the whole; score what was held out."""
-        backbone, sha256 = self._backbone()
+        backbone = self._backbone
         history: list[Epoch] = []
         head: Head | None = None
         if backbone is not None and self.settings.tunes:
@@ -157,7 +158,7 @@ class _Trainer:
         calibration, held_out = calibrate(scored, self.settings.seed)
         return Trained(
             backbone=backbone,
-            weights_sha256=sha256,
+            weights_sha256=self._weights_sha256,
             measured=self._measured,
             head=head,
             parts=self._parts,
@@ -168,13 +169,14 @@ class _Trainer:
         )
 
     def _identity(self) -> str:
-        """Hash of all that the weights depend on, so that no other training is taken up."""
+        """Hash of all that the result depends on, so that no other training is taken up."""
         told = self.settings.model_dump(mode="json", exclude={"patience", "tensorboard"})
         libraries = [version(name) for name in ("seston", "torch", "timm")]
-        facts = [self._pictures.sha256, self._parts.tolist(), told, libraries, self._device.type]
+        data = [self._pictures.sha256, self._parts.tolist(), self._weights_sha256]
+        facts = [data, told, libraries, self._device.type]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def _backbone(self) -> tuple[backbones.Backbone | None, str]:
+    def _pretrained(self) -> tuple[backbones.Backbone | None, str]:
         if self.settings.inputs == "measured":
             return None, ""
         return backbones.pretrained(self.settings.backbone, self.settings.weights)
