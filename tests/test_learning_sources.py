@@ -77,9 +77,6 @@ def test_a_bundle_gives_its_validated_objects_in_groups_of_its_samples(bundle: P
     assert found.groups == ("haul 1", "haul 1", "haul 2", "haul 2")
     assert found.left_out == {"objects that nobody validated": 1, "without a label": 1}
     np.testing.assert_array_equal(found.pixel_sizes_mm, [(0.0106, 0.0106)] * 4)
-    assert found.measured is not None
-    area = found.measured[:, found.measured_names.index("area")]
-    np.testing.assert_allclose(area, 100 * 0.0106**2, rtol=1e-6)
     expected = draw("disc", np.random.default_rng(5), 24)
     np.testing.assert_array_equal(found.vignettes[0], expected)
 
@@ -200,8 +197,6 @@ def test_the_validated_objects_of_a_campaign_are_a_learning_set(campaign) -> Non
     assert np.bincount(found.labels).tolist() == [2, 2]
     assert found.left_out == {"objects that nobody validated": 2}
     group = open_group(campaign.objects)
-    assert found.measured is not None
-    assert list(found.measured_names) == list(group["feature"][:])  # type: ignore[index]
     np.testing.assert_allclose(found.pixel_sizes_mm, 0.0106)
     assert found.groups is not None
     assert set(found.groups) <= set(group["frame_id"][:].astype(object))  # type: ignore[index]

@@ -91,6 +91,17 @@ def test_a_training_leaves_nothing_but_what_the_next_may_replace(made: Path) -> 
     assert {p.name for p in (made / "models/first").iterdir()} <= set(FILES)
 
 
+def test_measured_features_are_chosen_by_hand(made: Path) -> None:
+    done = seston(
+        "train", "--images", "set", "--model", "models/shape", "--inputs", "measured", "--head",
+        "forest", "--measured-features", "area, elongation", cwd=made,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    card = load_card(made / "models/shape")
+    assert card.preprocessing["measured"] == ["area", "elongation"]
+    shutil.rmtree(made / "models/shape")
+
+
 def test_models_are_found_and_damaged_ones_told(made: Path, tmp_path: Path, caplog) -> None:
     shutil.copytree(made / "models/first", tmp_path / "a/one")
     shutil.copytree(made / "models/first", tmp_path / "b")

@@ -65,14 +65,6 @@ def test_a_gzipped_table_with_the_parts_of_published_sets(folder: Path) -> None:
     assert set(found.parts.tolist()) == {VALIDATION}
 
 
-def test_columns_named_as_features_are_measured(folder: Path) -> None:
-    rows = [f"{p},{t},{i / 10},{i}," for i, (p, t) in enumerate(rows_of(folder))]
-    found = read_learning_set(write(folder, "path,label,area,colour,elongation", rows))
-    assert found.measured_names == ("area",)  # the other is told of none, colour is no feature
-    assert found.measured is not None
-    np.testing.assert_allclose(found.measured[:, 0], np.arange(12) / 10, rtol=1e-6)
-
-
 def test_each_row_can_tell_its_polarity(folder: Path) -> None:
     rows = [f"{p},{t},{'bright' if i == 0 else ''}" for i, (p, t) in enumerate(rows_of(folder))]
     found = read_learning_set(write(folder, "path,label,polarity", rows))

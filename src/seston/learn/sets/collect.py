@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -26,11 +26,8 @@ from seston.taxonomy import Taxon, Taxonomy, lives
 
 log = logging.getLogger(__name__)
 
-#: Some invariants of tiny objects leave the range of float32; what learns needs their order only.
-LARGEST: Final = 1e30
 #: A set of which more than this share looks turned is told of.
 _FEW_TURNED: Final = 0.02
-_NOTHING: Final = np.empty(0, np.float32)
 
 
 def collect(
@@ -95,8 +92,6 @@ class _Draft:
         self.names: list[str] = []
         self.labels: set[str] = set()
         self._rows: list[tuple[str, str, int, tuple[float, float] | None, bool | None]] = []
-        self._features: tuple[str, ...] | None = None
-        self._measured: list[NDArray[np.float32]] = []
 
     def add(self, example: Example) -> None:
         """Add an example, or say why not."""
@@ -116,20 +111,10 @@ class _Draft:
         self.names.append(name)
         told = (example.origin, example.group, example.part)
         self._rows.append((*told, example.pixel_size_mm, example.bright))
-        self._measured.append(self._values(example.measured))
 
     def check_table(self, source: Path) -> None:
         """Refuse a table of taxa that tells nothing of these labels: it would do nothing."""
         self._taxonomy.check_used(self.labels - {""}, source)
-
-    def _values(self, measured: Mapping[str, float]) -> NDArray[np.float32]:
-        """Give the features that the first example has: others are not told of every vignette."""
-        if self._features is None:
-            self._features = tuple(measured)
-        if not self._features:
-            return _NOTHING
-        values = [measured.get(name, np.nan) for name in self._features]
-        return np.clip(values, -LARGEST, LARGEST).astype(np.float32)
 
     def _cropped(self, vignette: NDArray[np.uint8]) -> NDArray[np.uint8]:
         auto = self._crop_bottom == "auto"
@@ -148,7 +133,6 @@ class _Draft:
             np.subtract(255, vignettes[i], out=vignettes[i])
         pixel_sizes = _all_or_none(sizes)
         given = np.array(parts, np.uint8) if set(parts) != {UNTOLD} else None
-        names, measured = _told_of_all(self._features or (), self._measured)
         digests = digests_of(vignettes)
         return LearningSet(
             name=source.name,
@@ -162,8 +146,6 @@ class _Draft:
             groups=groups if any(groups) else None,
             parts=given,
             origins=origins,
-            measured=measured,
-            measured_names=names,
             taxonomy={name: self._taxon(name) for name in taxa},
             polarity="bright" if turned.mean() > 0.5 else "dark",
             left_out=dict(self._left_out.reasons),
@@ -203,17 +185,6 @@ def _all_or_none(
 ) -> NDArray[np.float64] | None:
     told = [size for size in sizes if size is not None]
     return np.array(told, np.float64) if len(told) == len(sizes) else None
-
-
-def _told_of_all(
-    names: tuple[str, ...], measured: Sequence[NDArray[np.float32]]
-) -> tuple[tuple[str, ...], NDArray[np.float32] | None]:
-    """Give the features that are told of every vignette."""
-    values = np.array(measured, np.float32)
-    kept = np.flatnonzero(np.isfinite(values).all(axis=0))
-    if not len(kept):
-        return (), None
-    return tuple(names[i] for i in kept), values[:, kept]
 
 
 def digests_of(vignettes: Sequence[NDArray[np.uint8]]) -> tuple[str, ...]:

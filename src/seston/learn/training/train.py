@@ -137,7 +137,7 @@ class _Trainer:
         self.settings = _with_a_rate(settings, len(learned))
         power = settings.class_weight_power
         self._weights = taxon_weights(learned, len(pictures.taxa), power)
-        self._measured = () if settings.inputs == "deep" else Measurer().names
+        self._measured = _measured(settings)
         self._backbone, self._weights_sha256 = self._pretrained()
         self.checkpoint = checkpoint_of(model, self._identity())
         if not resume:
@@ -260,6 +260,11 @@ def _with_a_rate(settings: config.Training, n_learned: int) -> config.Training:
         return settings
     steps = settings.epochs * -(-n_learned // settings.batch_size)
     return settings.model_copy(update={"learning_rate": usual_rate(steps)})
+
+
+def _measured(settings: config.Training) -> tuple[str, ...]:
+    """Name the measured features that the head is told."""
+    return () if settings.inputs == "deep" else settings.measured_features or Measurer().names
 
 
 def _importance(n_features: int, backbone: backbones.Backbone | None) -> Float32Array:
