@@ -77,9 +77,6 @@ def test_a_bundle_gives_its_validated_objects_in_groups_of_its_samples(bundle: P
     assert found.groups == ("haul 1", "haul 1", "haul 2", "haul 2")
     assert found.left_out == {"objects that nobody validated": 1, "without a label": 1}
     np.testing.assert_array_equal(found.pixel_sizes_mm, [(0.0106, 0.0106)] * 4)
-    assert found.measured is not None
-    area = found.measured[:, found.measured_names.index("area")]
-    np.testing.assert_allclose(area, 100 * 0.0106**2, rtol=1e-6)
     expected = draw("disc", np.random.default_rng(5), 24)
     np.testing.assert_array_equal(found.vignettes[0], expected)
 
@@ -89,6 +86,16 @@ def test_a_hierarchy_tells_lineage_and_what_does_not_live(bundle: Path) -> None:
     assert found["disc"].lineage == ("living", "Chromista")
     assert found["bar"].lineage == ("not-living", "detritus")
     assert (found["disc"].plankton, found["bar"].plankton) == (True, False)
+
+
+def test_what_does_not_live_stays_so_where_a_table_tells_its_group_alone(
+    bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "taxa.csv").write_text("label,name,group\nbar,bar,dead\n")
+    bar = open_learning_set(bundle, taxonomy=tmp_path / "taxa.csv").taxonomy["bar"]
+    assert (bar.group, bar.plankton, bar.lineage) == ("dead", False, ("not-living", "detritus"))
+    (tmp_path / "taxa.csv").write_text("label,plankton\nbar,1\n")
+    assert open_learning_set(bundle, taxonomy=tmp_path / "taxa.csv").taxonomy["bar"].plankton
 
 
 def test_predicted_objects_can_be_had_too(bundle: Path) -> None:
@@ -190,8 +197,6 @@ def test_the_validated_objects_of_a_campaign_are_a_learning_set(campaign) -> Non
     assert np.bincount(found.labels).tolist() == [2, 2]
     assert found.left_out == {"objects that nobody validated": 2}
     group = open_group(campaign.objects)
-    assert found.measured is not None
-    assert list(found.measured_names) == list(group["feature"][:])  # type: ignore[index]
     np.testing.assert_allclose(found.pixel_sizes_mm, 0.0106)
     assert found.groups is not None
     assert set(found.groups) <= set(group["frame_id"][:].astype(object))  # type: ignore[index]

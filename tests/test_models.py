@@ -14,6 +14,7 @@ from drawings import write_learning_set
 
 from seston.errors import ConfigError, ModelError
 from seston.learn import load_card
+from seston.learn.card import FILES
 from seston.stages.models import as_json, as_text, find_models
 
 pytest.importorskip("torch")
@@ -70,6 +71,35 @@ def test_what_cannot_be_trained_is_told_in_words(made: Path, arguments, told) ->
     assert told in done.stderr
     assert "Traceback" not in done.stderr
     assert not (made / "m").exists()
+
+
+def test_a_learning_set_is_not_replaced_by_its_model(made: Path) -> None:
+    before = sorted((made / "set").rglob("*"))
+    for model in ("set", "set/model", "."):
+        done = seston("train", "--images", "set", "--model", model, cwd=made)
+        assert done.returncode == 2
+        assert "must lie apart" in done.stderr
+    assert sorted((made / "set").rglob("*")) == before
+    (made / "notes").mkdir()
+    (made / "notes" / "cruise.txt").write_text("notes")
+    done = seston("train", "--images", "set", "--model", "notes", cwd=made)
+    assert "notes: holds other things, such as cruise.txt" in done.stderr
+    assert (made / "notes" / "cruise.txt").exists()
+
+
+def test_a_training_leaves_nothing_but_what_the_next_may_replace(made: Path) -> None:
+    assert {p.name for p in (made / "models/first").iterdir()} <= set(FILES)
+
+
+def test_measured_features_are_chosen_by_hand(made: Path) -> None:
+    done = seston(
+        "train", "--images", "set", "--model", "models/shape", "--inputs", "measured", "--head",
+        "forest", "--measured-features", "area, elongation", cwd=made,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    card = load_card(made / "models/shape")
+    assert card.preprocessing["measured"] == ["area", "elongation"]
+    shutil.rmtree(made / "models/shape")
 
 
 def test_models_are_found_and_damaged_ones_told(made: Path, tmp_path: Path, caplog) -> None:

@@ -45,8 +45,20 @@ def test_a_label_with_an_empty_name_is_left_out_and_one_without_a_row_is_itself(
     assert found.taxon("worm").group == "worm"
 
 
-def test_what_is_dead_is_no_plankton(write) -> None:
-    assert not read_taxonomy(write(TABLE)).taxon("detritus").plankton
+def test_what_is_dead_is_no_plankton_and_of_what_nobody_tells_it_is_not_known(write) -> None:
+    table = read_taxonomy(write(TABLE))
+    assert table.taxon("detritus").plankton is False
+    assert table.taxon("Copepoda").plankton is True
+    assert table.taxon("worm").plankton is None
+    assert read_taxonomy(write("label,group\nfibre,dead\n")).taxon("fibre").plankton is None
+
+
+def test_a_lineage_tells_what_lives_where_its_cell_is_empty(write) -> None:
+    text = (
+        "label,plankton,lineage\na,,living > Animalia\nb,,Not_Living > detritus\nc,1,not-living\n"
+    )
+    table = read_taxonomy(write(text))
+    assert [table.taxon(name).plankton for name in "abc"] == [True, False, True]
 
 
 def test_a_table_of_labels_alone_will_do(write) -> None:
@@ -59,6 +71,23 @@ def test_rows_are_found_by_label_and_else_by_name(write) -> None:
     assert rows["carbon_mg_mm3"].tolist()[:2] == [0.05, 0.0703]
     assert rows["name"].isna().tolist() == [False, False, True]
     assert rows.index.tolist() == ["cyclopoid", "Copepoda", "worm"]
+
+
+def test_commas_at_the_end_of_lines_shift_nothing(write) -> None:
+    texts = ("label,name,plankton\na,A,0,\nb,B,1,\n", "label,name,plankton,,\na,A,0,,\nb,B,1\n")
+    for text in texts:
+        found = read_taxonomy(write(text))
+        assert (found.name_of("a"), found.taxon("A").plankton) == ("A", False)
+        assert (found.name_of("b"), found.taxon("B").plankton) == ("B", True)
+
+
+def test_rows_of_no_label_are_told_and_a_table_of_nothing_else_is_refused(write, caplog) -> None:
+    found = read_taxonomy(write(TABLE))
+    found.check_used({"calanoid", "cyclopoid", "detritus", "worm"}, "the set")  # by label, or name
+    assert "taxa.csv: 1 of 4 labels are not in the set: bubble" in caplog.text
+    with pytest.raises(ConfigError, match="none of its 4 labels is in the set\n.*a, worm"):
+        found.check_used({"worm", "a"}, "the set")
+    read_taxonomy(None).check_used({"a"}, "the set")
 
 
 def test_no_table_knows_nothing() -> None:
@@ -80,6 +109,9 @@ def test_no_table_knows_nothing() -> None:
         (b"label\n\xff\xfe\n", "cannot be read"),
         ("", "cannot be read"),
         ('label,name\n"a', "cannot be read"),
+        ("label,name,Plankton\na,A,0\n", "has a column 'Plankton' that means nothing\n.*plankton"),
+        ("label,name,plankton\na,A,0,1\n", "line 2 has more cells than there are columns"),
+        ("label,name,name\na,A,B\n", "two columns are called 'name'"),
     ],
 )
 def test_a_wrong_table_is_refused(write, text, said: str) -> None:

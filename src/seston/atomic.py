@@ -11,8 +11,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from seston.errors import SpaceError, StoreError
@@ -24,6 +25,11 @@ _PAUSES_S = (0.1, 0.5, 2.0)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PROBE_BYTES = 1 << 20
 _SECONDS_BETWEEN_TRIES = 0.1
+
+Ours = Callable[[Path], bool]
+"""Says of an entry of a folder whether we wrote it, so that it may go when the folder does."""
+_OF_MACHINES = frozenset({".snakemake_timestamp", ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What programs leave in folders by themselves: nobody misses it."""
 
 
 @contextmanager
@@ -60,27 +66,85 @@ def _has_room(folder: Path) -> bool:
         return error.errno not in _FULL
 
 
+def named(*patterns: str) -> Ours:
+    """Recognise what we wrote by its name, as in ``named("card.json", "*.csv")``."""
+    return lambda entry: any(fnmatchcase(entry.name, pattern) for pattern in patterns)
+
+
+NOTHING = named()
+ANYTHING = named("*")
+"""For places of our own, in the results of a campaign: nobody chose their names."""
+
+
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, ours: Ours = NOTHING) -> Iterator[Path]:
     """Give a folder to write in, which becomes `path` only if the block ends well.
 
-    A folder that stood at `path` is replaced whole. Another process that would write the same
-    path waits until this one has ended. What a killed writer left (siblings named
+    A folder that stood at `path` is replaced whole, but only where it holds nothing but what we
+    wrote: a path that was mistyped costs nobody his pictures. Another process that would write
+    the same path waits until this one has ended. What a killed writer left (siblings named
     ``.<name>.draft-…``) is swept by the next one.
+
+    Parameters
+    ----------
+    path : Path
+    ours : callable, optional
+        Says of each entry of the old folder whether it may be replaced, see `named`; without
+        it only an empty folder is.
 
     Raises
     ------
     SpaceError
         The disk is full.
     StoreError
-        Nothing can be written there.
+        Nothing can be written there, or other things are there.
     """
-    if path.exists() and not path.is_dir():
-        raise StoreError("is a file, not a folder", where=path, cure="Write elsewhere.")
+    check_replaceable(path, ours)
     with _only_writer(path), disk_full_explained(path), _draft_beside(path) as draft:
         yield draft
+        check_replaceable(path, ours)  # a person may have put something there since
         draft.chmod(0o777 & ~_umask())
         _swap(draft, path)
+
+
+def check_replaceable(path: Path, ours: Ours = NOTHING) -> None:
+    """Refuse to replace a folder that holds other things: ask this before any long work.
+
+    Raises
+    ------
+    StoreError
+        It is a file, or a folder in which something is not `ours`.
+    """
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise StoreError("is a file, not a folder", where=path, cure="Write elsewhere.")
+    with _refusal_explained(path):
+        entries = sorted(path.iterdir())
+    others = [one.name for one in entries if one.name not in _OF_MACHINES and not ours(one)]
+    if others:
+        raise StoreError(
+            f"holds other things, such as {others[0]}",
+            where=path,
+            cure="It would be replaced whole: write elsewhere, or move them away first.",
+        )
+
+
+def check_apart(path: Path, source: Path) -> None:
+    """Refuse to write a folder into what is read, over it, or over what holds it.
+
+    Raises
+    ------
+    StoreError
+        They are not apart.
+    """
+    written, read = path.resolve(), source.resolve()
+    if written.is_relative_to(read) or read.is_relative_to(written):
+        raise StoreError(
+            f"cannot be written: {source}, which is read, must lie apart from it",
+            where=path,
+            cure="Write to a folder beside it.",
+        )
 
 
 @contextmanager

@@ -38,26 +38,26 @@ CODE = {
     "classify": ("learn", "store", "image/vignettes.py", "stages/classify.py"),
     "gather": (
         "store", "ecology", "learn/judging", "readers/listing.py", "variables.py", "taxonomy.py",
-        "stages/gather.py", "stages/pieces.py", "stages/naming.py", "stages/positions.py",
-        "stages/fractions.py",
+        "cells.py", "stages/gather.py", "stages/pieces.py", "stages/naming.py",
+        "stages/positions.py", "stages/fractions.py",
         "stages/manifest.py", "stages/provenance.py",
     ),
     "particles": ("readers", "ecology", "store", "stages/particles.py", "stages/provenance.py"),
     "profile": (
         "ecology", "store", "learn/counting", "learn/judging", "learn/card.py",
-        "readers/listing.py", "variables.py", "taxonomy.py", "stages/profile.py",
+        "readers/listing.py", "variables.py", "taxonomy.py", "cells.py", "stages/profile.py",
         "stages/quantify.py", "stages/named.py", "stages/naming.py", "stages/cells.py",
         "stages/positions.py", "stages/manifest.py", "stages/provenance.py",
     ),
     "report": ("report", "plot", "store", "stages/report.py"),
     "train": (
-        "learn", "store", "features.py", "taxonomy.py", "readers/ecotaxa_labels.py",
+        "learn", "store", "features.py", "taxonomy.py", "cells.py", "readers/ecotaxa_labels.py",
         "stages/train.py", "stages/learning_set.py",
     ),
     "train_filter": (
         "learn", "image", "simulate", "frame.py", "store", "taxonomy.py", "stages/filtering.py",
-        "stages/found.py", "stages/learning_set.py", "stages/filter_training.py", "features.py",
-        "readers/ecotaxa_labels.py",
+        "cells.py", "stages/found.py", "stages/learning_set.py", "stages/filter_training.py",
+        "features.py", "readers/ecotaxa_labels.py",
     ),
     "train_semantic": ("learn", "image", "simulate", "frame.py", "stages/semantic.py"),
 }  # fmt: skip

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from seston import config as cfg
+from seston.atomic import check_apart, check_replaceable, named
 from seston.campaign import Campaign
 from seston.deployments import check_paths
 from seston.errors import ConfigError
@@ -18,6 +20,8 @@ def check_all(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path)
     ------
     ConfigError
         A folder, a model, or what to train one from, does not exist.
+    StoreError
+        A folder that the workflow would write, and so empty first, holds other things.
     InputError
         A folder of files cannot be listed.
     """
@@ -26,6 +30,7 @@ def check_all(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path)
             check_paths(list(campaign.deployments), config.campaigns)
             _ = campaign.shards  # lists the files: Snakemake would tell what is wrong at length
     _check_model(config, campaigns, path)
+    _check_written(config)
     _check_networks(config, campaigns, path)
     _check_taxonomy(config, path)
     _check_simulations(config, campaigns, path)
@@ -47,6 +52,30 @@ def _check_model(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Pa
         raise ConfigError(
             f"`classification.learning_set` does not exist: {learning_set}", where=path
         )
+
+
+def _check_written(config: cfg.Config) -> None:
+    """Refuse to train into a folder of other things: Snakemake empties it, and asks nobody."""
+    from seston.learn.card import FILES
+
+    settings = config.classification
+    if settings and settings.learning_set:
+        check_apart(settings.model, settings.learning_set)
+        check_replaceable(settings.model, named(*FILES))
+        if config.simulate.learning_set and not _is_simulated(settings.learning_set):
+            check_replaceable(settings.learning_set)
+    for training in (config.filter, config.semantic):
+        if training:
+            check_replaceable(training.model, named(*FILES))
+
+
+def _is_simulated(learning_set: Path) -> bool:
+    """Say whether the pictures of a learning set were drawn by us, as its facts tell."""
+    try:
+        facts = json.loads((learning_set / "learning_set.json").read_text("utf-8"))
+        return str(facts["origin"]).startswith("seston.simulate")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _check_networks(config: cfg.Config, campaigns: Mapping[str, Campaign], path: Path) -> None:

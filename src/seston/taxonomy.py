@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seston.cells import read_cells
 from seston.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 #: Columns that the table may have, besides ``label``.
 COLUMNS = ("name", "aphia_id", "plankton", "carbon_mg_mm3", "lineage", "group")
 #: Between the levels of a lineage, from the root: as in EcoTaxa.
 LEVELS = ">"
+#: EcoTaxa's roots of what lives and of what does not; folders are often called so too.
+LIVING, NOT_LIVING = "living", "not-living"
 _CURE = f"Its columns are: label, and as needed {', '.join(COLUMNS)}; one row a label."
 
 
@@ -32,8 +37,8 @@ class Taxon:
         Its number in WoRMS.
     lineage : tuple of str
         Names of what it belongs to, from the root, without itself.
-    plankton : bool
-        Whether it lives: detritus and artefacts do not.
+    plankton : bool, optional
+        Whether it lives: detritus and artefacts do not. None where nobody tells.
     group : str
         Coarse group for summaries; its own name where none is told.
     """
@@ -41,12 +46,31 @@ class Taxon:
     name: str
     aphia_id: int | None = None
     lineage: tuple[str, ...] = ()
-    plankton: bool = True
+    plankton: bool | None = None
     group: str = ""
 
     def __post_init__(self) -> None:
         if not self.group:
             object.__setattr__(self, "group", self.name)
+
+
+def lives(lineage: Iterable[str]) -> bool | None:
+    """Say what a lineage tells of whether a taxon lives: by levels called living or not-living.
+
+    Returns
+    -------
+    bool, optional
+        None where no level is called so; False where one is "not-living", whatever the others.
+
+    Examples
+    --------
+    >>> lives(["living", "Chromista"]), lives(["nest", "Not living", "bubble"]), lives(["disc"])
+    (True, False, None)
+    """
+    levels = {level.strip().lower().replace("_", "-").replace(" ", "-") for level in lineage}
+    if NOT_LIVING in levels:
+        return False
+    return True if LIVING in levels else None
 
 
 @dataclass(frozen=True)
@@ -93,6 +117,30 @@ class Taxonomy:
         found = self.table.reindex(known)
         return found.set_axis(pd.Index(labels, name="label"), axis=0)
 
+    def check_used(self, labels: Collection[str], source: str | Path) -> None:
+        """Say which rows are of no label of a source, nor of a taxon that is called so.
+
+        Raises
+        ------
+        ConfigError
+            All are: nothing of the table would count.
+        """
+        both = zip(self.table.index, self.table["name"], strict=True)
+        idle = [label for label, name in both if label not in labels and name not in labels]
+        if not idle:
+            return
+        if len(idle) == len(self.table):
+            raise ConfigError(
+                f"none of its {len(idle)} labels is in {source}",
+                where=self.where or None,
+                cure=f"Labels there are such as {', '.join(sorted(labels)[:3])}.",
+            )
+        log.warning(
+            "%s: %d of %d labels are not in %s: %s%s",
+            self.where or "table of taxa", len(idle), len(self.table), source,
+            ", ".join(idle[:5]), ", ..." * (len(idle) > 5),
+        )  # fmt: skip
+
     @cached_property
     def _names(self) -> Mapping[str, str]:
         return dict(zip(self.table.index, self.table["name"], strict=True))
@@ -111,22 +159,25 @@ def read_taxonomy(path: Path | None) -> Taxonomy:
     path : Path, optional
         CSV with the column ``label``, and any of ``name`` (no such column: the label itself; an
         empty cell: objects of this label are left out of learning), ``aphia_id``, ``plankton``
-        (1 or 0; empty: 1), ``carbon_mg_mm3``, ``lineage`` (levels from the root, parted by ``>``)
+        (1 or 0; empty: as the lineage has it, with a level "living" or "not-living", else not
+        told), ``carbon_mg_mm3``, ``lineage`` (levels from the root, parted by ``>``)
         and ``group``. Labels of one name are one taxon. No path: an empty table.
 
     Raises
     ------
     ConfigError
-        It cannot be read, has no column ``label``, has a label twice, a cell that is no number,
-        or tells two things of one taxon.
+        It cannot be read, has no column ``label`` or one that is not known, has a label twice, a
+        cell that is no number or has no column, or tells two things of one taxon.
     """
     if path is None:
         return Taxonomy()
     try:
         text = Path(path).read_text("utf-8-sig")
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+        table = read_cells(text)
     except (OSError, ValueError) as error:  # not UTF-8 and not CSV are ValueErrors
         raise ConfigError(f"cannot be read ({error})", where=path, cure=_CURE) from None
+    if unknown := [name for name in table if name not in ("label", *COLUMNS)]:
+        raise ConfigError(f"has a column {unknown[0]!r} that means nothing", where=path, cure=_CURE)
     _check_labels(table, path)
     taxonomy = Taxonomy(_typed(table, path), str(path))
     for name in ("aphia_id", "plankton", "lineage", "group"):
@@ -160,6 +211,8 @@ def _typed(table: pd.DataFrame, path: Path | None = None) -> pd.DataFrame:
     for name in ("lineage", "group"):
         found[name] = text.get(name, nothing)
     found["lineage"] = [LEVELS.join(_levels(cell)) for cell in found["lineage"]]
+    alive = pd.Series([lives(_levels(cell)) for cell in found["lineage"]], found.index, dtype=float)
+    found["plankton"] = found["plankton"].fillna(alive)
     return found.set_index("label")
 
 
@@ -211,6 +264,6 @@ def _taxon(name: str, rows: pd.DataFrame) -> Taxon:
         name,
         aphia_id=None if number is None else int(float(str(number))),
         lineage=_levels(str(first("lineage") or "")),
-        plankton=plankton is None or bool(plankton),
+        plankton=None if plankton is None else bool(plankton),
         group=str(first("group") or ""),
     )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import chi2, kstest
 
-from seston.errors import InputError
+from seston.errors import StoreError
 from seston.simulate import KINDS, LABELS, TowSettings, write_isiis
 from seston.simulate.isiis import write_avi
 from seston.simulate.scene import expected, places, take
@@ -95,7 +95,7 @@ def test_another_seed_gives_another_sea(tiny, tmp_path):
 def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("all of it")
-    with pytest.raises(InputError, match="not empty"):
+    with pytest.raises(StoreError, match="holds other things"):
         write_isiis(tmp_path / "mine", TowSettings.tiny(), 1)
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 

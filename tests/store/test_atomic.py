@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from seston.atomic import check_apart, named
 from seston.errors import SpaceError, StoreError
 from seston.store import new_file, new_folder
+
+OURS = named("a", "b", "*.csv")
 
 
 def _content(folder: Path) -> dict[str, str]:
@@ -38,13 +41,53 @@ def test_a_failed_writer_leaves_the_old_folder_as_it_was(tmp_path: Path) -> None
     target = tmp_path / "store"
     with new_folder(target) as draft:
         (draft / "a").write_text("old")
-    with pytest.raises(RuntimeError), new_folder(target) as draft:
+    with pytest.raises(RuntimeError), new_folder(target, OURS) as draft:
         (draft / "a").write_text("new")
         raise RuntimeError
     assert _content(target) == {"a": "old"}
-    with new_folder(target) as draft:
+    with new_folder(target, OURS) as draft:
         (draft / "b").write_text("new")
     assert _content(target) == {"b": "new"}
+
+
+def test_a_folder_of_other_things_is_left_alone_and_one_of_them_is_named(tmp_path: Path) -> None:
+    target = tmp_path / "pictures"
+    target.mkdir()
+    (target / "a").write_text("ours")
+    (target / "copepod.png").write_text("the only copy")
+    before = _content(target)
+    told = r"pictures: holds other things, such as copepod.png\n"
+    with pytest.raises(StoreError, match=told), new_folder(target, OURS):
+        pytest.fail("long work began")
+    with pytest.raises(StoreError, match="such as a\n"), new_folder(target):
+        pytest.fail("without a word on what is ours, all is another's")
+    assert _content(target) == before
+
+
+def test_what_a_person_puts_there_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    target = tmp_path / "store"
+    with pytest.raises(StoreError, match="notes"), new_folder(target, OURS) as draft:
+        (draft / "a").write_text("new")
+        target.mkdir()
+        (target / "notes").write_text("of a night")
+    assert _content(target) == {"notes": "of a night"}
+
+
+def test_an_empty_folder_and_what_file_managers_leave_are_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / ".DS_Store").write_text("x")
+    with new_folder(tmp_path / "store") as draft:
+        (draft / "a").write_text("new")
+    assert _content(tmp_path / "store") == {"a": "new"}
+
+
+@pytest.mark.parametrize("written", ["read", "read/inner", ".", "read/../read", "link"])
+def test_what_is_read_is_not_written_to(tmp_path: Path, written: str) -> None:
+    (tmp_path / "read").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "read")
+    with pytest.raises(StoreError, match="must lie apart"):
+        check_apart(tmp_path / written, tmp_path / "read")
+    check_apart(tmp_path / "reader", tmp_path / "read")
 
 
 @pytest.mark.parametrize("new", [new_folder, new_file])
@@ -88,7 +131,7 @@ def first(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def _write_second(target: Path) -> None:
-    with new_folder(target) as draft:
+    with new_folder(target, OURS) as draft:
         (draft / "a").write_text("of the second")
 
 

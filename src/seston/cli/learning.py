@@ -41,6 +41,10 @@ def train(
     inputs: Annotated[
         str | None, typer.Option(help="deep, measured or both.", show_default=False)
     ] = None,
+    measured_features: Annotated[
+        str | None,
+        typer.Option(help="Such as area,elongation; all if absent.", show_default=False),
+    ] = None,
     fine_tune: Annotated[
         bool | None,
         typer.Option("--fine-tune/--frozen", help="Train the backbone too.", show_default=False),
@@ -70,7 +74,9 @@ def train(
     from seston.errors import ConfigError
     from seston.stages import train as stage
 
+    chosen = None if measured_features is None else measured_features.replace(" ", "").split(",")
     told = {
+        "measured_features": chosen,
         "backbone": backbone, "weights": weights, "head": head, "inputs": inputs,
         "fine_tune": fine_tune, "image_size": image_size, "epochs": epochs,
         "class_weight_power": class_weight_power, "seed": seed, "tensorboard": tensorboard,

@@ -8,10 +8,17 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from seston.config.base import Fraction, Name, Positive, Strict
+from seston.features import SETS
 
 HeadName = Literal[
     "linear", "dense50", "dense600", "dense1792", "forest", "pca_forest", "boosting", "prototypes"
 ]
+
+
+#: Where the object lay, and how it was turned, is no matter of its taxon.
+_OF_PLACE = ("centroid_local", "centroid_weighted_local", "first_column", "orientation")
+MEASURED_FEATURES = tuple(name for name in SETS["fast"] if not name.startswith(_OF_PLACE))
+"""Features that are measured in vignettes for a classifier: size, shape and grey levels."""
 
 
 class Training(Strict):
@@ -29,6 +36,11 @@ class Training(Strict):
     )
     inputs: Literal["deep", "measured", "both"] = Field(
         "deep", description="features of the backbone, measured ones (shape and grey), or both"
+    )
+    measured_features: tuple[str, ...] = Field(
+        (),
+        description="which measured ones, such as [area, elongation]; empty: all of the set fast "
+        "of docs/features.md, but those of place and turn",
     )
     fine_tune: bool = Field(True, description="the backbone learns too, which is better and slower")
     image_size: int = Field(128, ge=32, le=512, description="side of the network's input, pixels")
@@ -59,6 +71,17 @@ class Training(Strict):
         None, description="folder for TensorBoard's log of the training, if wanted"
     )
     seed: int = Field(0, ge=0, description="same seed, same split and same first weights")
+
+    @model_validator(mode="after")
+    def _measures_what_there_is(self) -> Training:
+        names = self.measured_features
+        if names and self.inputs == "deep":
+            raise ValueError("`measured_features` need `inputs` measured or both")
+        if unknown := [name for name in names if name not in MEASURED_FEATURES]:
+            raise ValueError(f"no measured feature {unknown[0]!r}; {', '.join(MEASURED_FEATURES)}")
+        if len(set(names)) < len(names):
+            raise ValueError("a measured feature is named twice")
+        return self
 
     @property
     def tunes(self) -> bool:

@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 from seston.errors import ModelError
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
+FILES = (
+    CARD, WEIGHTS, "held_out.safetensors", "split.csv", "conflicts.csv", "training.csv",
+    "training.png",
+)  # fmt: skip
+"""All that a training leaves in the folder of a model: the next one may replace these."""
 VERSION = 3
 #: A pixel may be so many times larger or smaller than those that a model of frames learned from.
 LIKE_SIZE = 1.25

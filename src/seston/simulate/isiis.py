@@ -18,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seston.atomic import new_folder
-from seston.errors import InputError
 from seston.simulate import truth
 from seston.simulate.scene import take
 from seston.simulate.settings import TowSettings
@@ -62,24 +61,16 @@ def write_isiis(folder: Path, settings: TowSettings, seed: int, *, workers: int 
 
     Raises
     ------
-    InputError
+    StoreError
         The folder is there and is not empty.
     """
     tow = Tow(settings)
-    _refuse_to_replace(Path(folder))
     with new_folder(Path(folder)) as draft:
         for name in ("frames", "environment", "truth/masks"):
             (draft / name).mkdir(parents=True)
         write_log(draft / "environment" / log_name(settings), tow, seed)
         _write_truth(draft / "truth", tow, seed, _write_files(draft, tow, seed, workers))
     logger.info("simulated %d files in %s", len(tow.files()), folder)
-
-
-def _refuse_to_replace(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(
-            "the folder is not empty", where=folder, cure="Remove it, or choose another name."
-        )
 
 
 def _write_files(

@@ -40,8 +40,8 @@ def write_learning_set(
     Parameters
     ----------
     folder : Path
-        Gets a folder for each taxon with PNG files, and learning_set.json with the pixel size; a
-        folder that stood there is replaced.
+        Gets a folder for each taxon with PNG files, and learning_set.json with the pixel size; must
+        not exist, or be empty.
     seed : int
         Other than the seed of a tow, it gives other individuals.
     per_class : int

@@ -41,8 +41,8 @@ def write_natural_set(
     Parameters
     ----------
     folder : Path
-        Gets a folder for each taxon with PNG files, and learning_set.json with the pixel size; a
-        folder that stood there is replaced. A taxon of which fewer than 3 are found has none.
+        Gets a folder for each taxon with PNG files, and learning_set.json with the pixel size; must
+        not exist, or be empty. A taxon of which fewer than 3 are found has none.
     seed : int
         Other than the seed of a tow, it gives other individuals.
     frames : int

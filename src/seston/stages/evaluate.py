@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seston.store import new_folder
+from seston.atomic import check_apart, check_replaceable, named, new_folder
 
 if TYPE_CHECKING:
     from seston.learn.judging.evaluate import Evaluation
 
 PAGE, FACTS = "evaluation.html", "evaluation.json"
+_OURS = named(PAGE, FACTS)
 SHOWN = 8
 """Taxa that the text names; the page and the JSON name all."""
 
@@ -29,7 +30,8 @@ def evaluate(
         A labelled set, see `seston.stages.learning_set.open_learning_set`; without it the
         held-out record of the model is measured.
     out : Path, optional
-        Replaced whole, or not at all; nothing is written without it.
+        Replaced whole, or not at all; it may hold nothing but another evaluation. Without it
+        nothing is written.
     taxonomy : Path, optional
         Table that tells which taxa the labels of the images stand for.
 
@@ -37,6 +39,8 @@ def evaluate(
     ------
     ModelError, InputError
         See `seston.learn.judging.evaluate.evaluate`.
+    StoreError
+        Other things lie in `out`, or it is not apart from the images.
     SpaceError
         The disk is full.
     """
@@ -44,10 +48,14 @@ def evaluate(
     from seston.report.evaluation import write_evaluation
     from seston.stages.learning_set import open_learning_set
 
+    if out is not None:
+        check_replaceable(out, _OURS)
+        if images is not None:
+            check_apart(out, images)
     pictures = None if images is None else open_learning_set(images, taxonomy=taxonomy)
     found = measure(model, pictures)
     if out is not None:
-        with new_folder(out) as draft:
+        with new_folder(out, _OURS) as draft:
             (draft / FACTS).write_text(as_json(found), "utf-8")
             write_evaluation(draft / PAGE, found)
     return found

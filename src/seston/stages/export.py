@@ -53,7 +53,7 @@ def ecopart(results: Path, out: Path, stamp: str | None = None) -> None:
     Raises
     ------
     StoreError
-        There are no particles.
+        There are no particles, or the folder holds something: maybe tables of EcoPart itself.
     SpaceError
         The disk is full.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,11 +92,16 @@ def _of_annotations(config: Config, settings: FilterTraining, taxonomy: Taxonomy
     coco = open_annotated(settings, instrument)
     count = min(settings.frames, len(coco.pictures))
     frames: Iterator[AnnotatedFrame] = map(coco.frame, range(count))
-    plankton = [taxonomy.taxon(taxonomy.name_of(taxon)).plankton for taxon in coco.taxa]
+    plankton = _to_pass(coco.taxa, taxonomy)
     with progress("train-filter", count, "frames") as shown:
         return examples_of_frames(
             frames, coco.taxa, plankton, instrument.segmentation, coco.identity, shown.advance
         )
+
+
+def _to_pass(taxa: Sequence[str], taxonomy: Taxonomy) -> list[bool]:
+    """Say which taxa a filter lets through: all of which nobody tells that they are dead."""
+    return [taxonomy.taxon(taxonomy.name_of(name)).plankton is not False for name in taxa]
 
 
 def examples_of_objects(path: Path, taxonomy: Taxonomy, labels: str) -> Examples:
@@ -144,7 +149,7 @@ def examples_of_objects(path: Path, taxonomy: Taxonomy, labels: str) -> Examples
         features=np.ascontiguousarray(read_column(group, "features")[rows][:, columns]),
         names=NAMES,
         taxa=tuple(taxa),
-        plankton=np.array([taxonomy.taxon(taxonomy.name_of(t)).plankton for t in taxa], bool),
+        plankton=np.array(_to_pass(taxa, taxonomy), bool),
         taxon=taxon[rows],
         group=frame,
         pixel_size_mm=(height, width) if height > 0 and width > 0 else None,

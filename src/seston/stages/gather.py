@@ -30,7 +30,7 @@ from seston.stages.naming import REASONS, Naming, naming_of
 from seston.stages.pieces import Piece, read_pieces, sources_of, taxa_of
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
-from seston.store import arrays, index, new_folder, objects
+from seston.store import ANYTHING, arrays, index, new_folder, objects
 from seston.store.gather import Source, Sources, copy_region, regions
 from seston.variables import OBJECTS, PROFILES
 
@@ -58,7 +58,7 @@ def gather(campaign: Campaign, client: Client) -> None:
     SpaceError
         The disk is full.
     """
-    with new_folder(campaign.objects) as draft:
+    with new_folder(campaign.objects, ANYTHING) as draft:
         pieces, frames = read_pieces(campaign, client)
         naming = naming_of(campaign.classification, [p.scores for p in pieces if p.scores])
         taxa = taxa_of(pieces)

@@ -18,7 +18,7 @@ from seston.errors import InputError
 from seston.keys import Keys
 from seston.readers.listing import COLUMNS, DEPLOYMENTS, LINES
 from seston.stages import manifest
-from seston.store import check_whole, fill_store, new_folder
+from seston.store import ANYTHING, check_whole, fill_store, new_folder
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def ingest(campaign: Campaign) -> None:
     """
     check_paths(list(campaign.deployments), campaign.config.campaigns)
     keys = Keys(campaign)
-    with new_folder(campaign.manifest) as draft:
+    with new_folder(campaign.manifest, ANYTHING) as draft:
         usable = sum(
             _ingest_deployment(campaign, one, keys.frames(one), draft)
             for one in campaign.deployments

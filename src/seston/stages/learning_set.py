@@ -12,7 +12,6 @@ import zarr
 from numpy.typing import NDArray
 
 from seston.errors import InputError, StoreError
-from seston.features import FEATURES
 from seston.learn.preprocess import Polarity
 from seston.learn.sets.collect import collect
 from seston.learn.sets.examples import (
@@ -33,8 +32,6 @@ from seston.taxonomy import Taxonomy, read_taxonomy
 
 #: Of EcoTaxa's words, those that a person stands for.
 VALIDATED = ("validated",)
-#: EcoTaxa's root of all that is no plankton.
-NOT_LIVING = "not-living"
 _OBJECTS = "objects.zarr"
 
 
@@ -116,8 +113,7 @@ def _of_ecotaxa(path: Path, statuses: Collection[str], left_out: LeftOut) -> Ite
         yield Example(
             vignette.label, vignette.pixels, vignette.source_id, found.sample,
             pixel_size_mm=(found.pixel_mm, found.pixel_mm) if known else None,
-            bright=False, measured=vignette.measured if known else {},
-            lineage=found.lineage[:-1], plankton=found.lineage[:1] != (NOT_LIVING,),
+            bright=False, lineage=found.lineage[:-1],
         )  # fmt: skip
     for word, reason in (("", UNLABELLED), ("other", NOT_VALIDATED)):
         n = sum(k for status, k in others.items() if bool(status) == bool(word))
@@ -153,12 +149,12 @@ def _of_objects(path: Path, left_out: LeftOut) -> Iterator[Example]:
             where=path,
             cure="Give the objects.zarr that the gather stage wrote, of objects with labels.",
         )
-    taxa, names = read_labels(group, "taxon"), _features(group)
+    taxa = read_labels(group, "taxon")
     frames = _Frames(group)
     validated = read_column(group, "validated_taxon")
     for start in np.unique(np.flatnonzero(validated >= 0) // ROWS_PER_CHUNK) * ROWS_PER_CHUNK:
         rows = slice(int(start), min(int(start) + ROWS_PER_CHUNK, len(validated)))
-        yield from _of_range(group, rows, validated[rows], taxa, names, frames, left_out)
+        yield from _of_range(group, rows, validated[rows], taxa, frames, left_out)
     unlooked = int(np.count_nonzero(validated < 0))
     if unlooked:
         left_out.reasons[NOT_VALIDATED] += unlooked
@@ -173,22 +169,16 @@ class _Frames:
         self.pixel_mm: NDArray[np.float64] = np.stack(sides, axis=1)
 
 
-def _features(group: zarr.Group) -> list[str]:
-    return [name for name in read_labels(group, "feature") if name in FEATURES]
-
-
 def _of_range(
     group: zarr.Group,
     rows: slice,
     validated: NDArray[np.int16],
     taxa: list[str],
-    names: list[str],
     frames: _Frames,
     left_out: LeftOut,
 ) -> Iterator[Example]:
     frame = read_column(group, "frame", rows)
     ids = read_column(group, "object_id", rows)
-    features = read_column(group, "features", rows).astype(float)
     vignettes = read_vignettes(group, rows)
     for i in np.flatnonzero(validated >= 0):
         if not vignettes[i].size:
@@ -198,5 +188,5 @@ def _of_range(
         yield Example(
             taxa[validated[i]], vignettes[i], f"object {ids[i]}", str(frames.name[frame[i]]),
             pixel_size_mm=(height, width) if height > 0 and width > 0 else None,
-            bright=False, measured=dict(zip(names, features[i].tolist(), strict=True)),
+            bright=False,
         )  # fmt: skip

@@ -19,7 +19,15 @@ from seston.stages import cells as water
 from seston.stages.positions import NAMES, Positions
 from seston.stages.provenance import attributes
 from seston.stages.quantify import adjust
-from seston.store import check_whole, fill_store, new_folder, open_group, read_column, read_feature
+from seston.store import (
+    ANYTHING,
+    check_whole,
+    fill_store,
+    new_folder,
+    open_group,
+    read_column,
+    read_feature,
+)
 from seston.store.arrays import ROWS_PER_SHARD
 from seston.store.objects import length, read_labels
 from seston.taxonomy import read_taxonomy
@@ -45,7 +53,8 @@ def profile(campaign: Campaign, client: Client) -> None:
     SpaceError
         The disk is full.
     """
-    with new_folder(campaign.profiles) as draft:  # first: what a waiting job reads is up to date
+    with new_folder(campaign.profiles, ANYTHING) as draft:
+        # The lock is taken first: what a waiting job reads then is up to date.
         fill_store(draft, _profiles(campaign, client))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from seston.atomic import new_file
+from seston.atomic import check_apart, check_replaceable, named, new_file
 from seston.cluster import available_cores
 from seston.config import Config, Training, explain
 from seston.errors import ConfigError
@@ -74,7 +74,7 @@ def train_on(
     learning_set : Path
         See `seston.stages.learning_set.open_learning_set`.
     model : Path
-        Folder of the model; replaced whole, or not at all.
+        Folder of the model; replaced whole, or not at all. It may hold nothing but a model.
     settings : Training
     taxonomy : Path, optional
         Table of taxa.
@@ -89,10 +89,15 @@ def train_on(
     ------
     InputError
         The learning set is missing, or is none.
+    StoreError
+        Other things lie in the folder of the model, or it is not apart from the learning set.
     """
     from seston import learn
+    from seston.learn.card import FILES
     from seston.stages.learning_set import open_learning_set
 
+    check_apart(model, learning_set)
+    check_replaceable(model, named(*FILES))  # now: to open many pictures takes minutes
     learn.use_threads(available_cores())
     pictures = open_learning_set(learning_set, taxonomy=taxonomy)
     card = learn.train(pictures, model, settings, resume=resume)

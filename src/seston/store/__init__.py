@@ -1,6 +1,6 @@
 """Datasets on disk: Zarr stores that are written atomically and open as xarray Datasets."""
 
-from seston.atomic import new_file, new_folder
+from seston.atomic import ANYTHING, new_file, new_folder
 from seston.store.damage import check_whole, damage_explained, is_whole, read_key
 from seston.store.index import select
 from seston.store.objects import (
@@ -18,6 +18,7 @@ from seston.store.objects import (
 from seston.store.profiles import fill_store, write_dataset
 
 __all__ = [
+    "ANYTHING",
     "check_whole",
     "content_of",
     "damage_explained",

@@ -26,7 +26,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import LocalStore
 
-from seston.atomic import new_folder
+from seston.atomic import ANYTHING, new_folder
 from seston.errors import StoreError
 from seston.features import FEATURES
 from seston.store.arrays import (
@@ -153,7 +153,7 @@ def new_objects(
     The store appears at `path` only when the block ends well, and with it the key of what it was
     made of.
     """
-    with new_folder(path) as draft:
+    with new_folder(path, ANYTHING) as draft:
         writer = ObjectWriter(draft, names)
         try:
             yield draft, writer
@@ -374,7 +374,7 @@ def new_scores(
 
     With `n_embedding`, it takes the embedding (object, component) of each object too.
     """
-    with new_folder(path) as draft:
+    with new_folder(path, ANYTHING) as draft:
         group = zarr.open_group(draft, mode="w")
         create_labels(group, PROFILES["taxon"], list(taxa))
         writer = ScoreWriter(group, len(taxa), n_embedding)

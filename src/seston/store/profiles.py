@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from seston.atomic import new_folder
+from seston.atomic import ANYTHING, new_folder
 from seston.store.arrays import CODEC, finish_store
 from seston.variables import TIME_UNITS
 
@@ -25,7 +25,7 @@ def write_dataset(dataset: xr.Dataset, path: Path) -> None:
     SpaceError
         The disk is full.
     """
-    with new_folder(path) as draft:
+    with new_folder(path, ANYTHING) as draft:
         fill_store(draft, dataset)
 
 

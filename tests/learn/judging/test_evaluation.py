@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 from drawings import TAXA, draw, write_learning_set
 
-from seston.errors import InputError
+from seston.errors import InputError, ModelError, StoreError
 from seston.learn.judging.evaluate import evaluate
 from seston.report.evaluation import write_evaluation
 from seston.stages.evaluate import as_json, as_text
@@ -67,6 +69,75 @@ def test_other_pictures_are_scored_and_labels_it_does_not_know_are_told(trained,
     assert json.loads(as_json(found))["strangers"][0]["n"] == 12
 
 
+def test_what_the_model_learned_from_is_left_out_of_another_set(
+    trained, tmp_path: Path, caplog
+) -> None:
+    folder = shutil.copytree(trained.learning_set, tmp_path / "less")
+    rows = list(csv.DictReader((trained.model / "split.csv").open()))
+    gone = next(row["origin"] for row in rows if row["part"] == "train")
+    (folder / gone).unlink()
+    last = folder / rows[-1]["origin"]
+    last.rename(last.with_name("renamed.png"))  # pixels tell, not names
+    found = evaluate(trained.model, folder, device="cpu")
+    parts = Counter(row["part"] for row in rows)
+    assert not found.own
+    assert found.appraisal["n"] == parts["test"] == 6
+    assert found.left_out == parts["train"] + parts["validation"] - 1
+    assert json.loads(as_json(found))["left_out"] == found.left_out
+    assert f"without {found.left_out} that it learned from" in as_text(found)
+    assert f"{found.left_out} of 41 pictures are left out" in caplog.text
+    # The same are measured as in the record, and named the same.
+    np.testing.assert_allclose(
+        np.sort(found.tested.scores, axis=0),
+        np.sort(evaluate(trained.model).tested.scores, axis=0),
+        atol=1e-3,
+    )
+
+
+def test_a_set_of_nothing_but_what_was_learned_from_is_refused(trained, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained.learning_set, tmp_path / "learned")
+    for row in csv.DictReader((trained.model / "split.csv").open()):
+        if row["part"] == "test":
+            (folder / row["origin"]).unlink()
+    with pytest.raises(InputError, match="learned from all of these 36 pictures") as caught:
+        evaluate(trained.model, folder)
+    assert "leave --images out" in str(caught.value)
+
+
+def test_pictures_stand_by_their_own_scores_where_their_files_were_renamed(
+    trained, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained.learning_set, tmp_path / "drawings")
+    for taxon in TAXA:  # the first becomes the last
+        files = sorted((folder / taxon).iterdir())
+        for number, file in enumerate(files):
+            file.rename(file.with_name(f"new-{len(files) - number:03}.png"))
+    as_it_was, renamed = (
+        evaluate(trained.model, trained.learning_set),
+        evaluate(trained.model, folder),
+    )
+    assert renamed.own
+    assert renamed.vignettes is not None
+    assert as_it_was.vignettes is not None
+    for one, other in zip(as_it_was.vignettes, renamed.vignettes, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_without_its_split_it_is_said_that_pictures_may_be_learned_from(
+    trained, others, tmp_path: Path, caplog
+) -> None:
+    model = shutil.copytree(trained.model, tmp_path / "model")
+    (model / "split.csv").unlink()
+    assert "may be learned from" in evaluate(model, others, device="cpu").measured_on
+    assert "is missing" in caplog.text
+    (model / "split.csv").write_text("digest,taxon,part\nabc,bar,test\n")
+    with pytest.raises(ModelError, match="is not the split of the model"):
+        evaluate(model, others)
+    (model / "split.csv").write_text("digest,taxon\nabc,bar\n")
+    with pytest.raises(ModelError, match="damaged"):
+        evaluate(model, others)
+
+
 def test_pictures_of_which_the_model_knows_none_are_refused(trained, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     import cv2
@@ -74,7 +145,7 @@ def test_pictures_of_which_the_model_knows_none_are_refused(trained, tmp_path: P
     for name in ("one", "two"):
         (tmp_path / "set" / name).mkdir(parents=True)
         cv2.imwrite(str(tmp_path / "set" / name / "a.png"), draw("disc", rng))
-    with pytest.raises(InputError, match="no label is a taxon of the model"):
+    with pytest.raises(InputError, match="no label of .* is a taxon of the model"):
         evaluate(trained.model, tmp_path / "set")
 
 
@@ -138,6 +209,19 @@ def test_the_stage_writes_a_page_and_its_facts_whole(trained, tmp_path: Path) ->
     assert facts["accuracy"] == found.appraisal["accuracy"]
     assert "accuracy" in as_text(found)
     assert "Not usable for a precision of 0.9: 3 taxa (bar, cross, disc)" in as_text(found)
+
+
+def test_a_folder_of_other_things_is_not_replaced_by_an_evaluation(trained, tmp_path: Path) -> None:
+    victim = write_learning_set(tmp_path / "victim", per_class=2)
+    (victim / "notes.txt").write_text("of a cruise")
+    before = sorted(victim.rglob("*"))
+    with pytest.raises(StoreError, match="holds other things, such as bar"):
+        stage(trained.model, None, victim)
+    with pytest.raises(StoreError, match="must lie apart"):
+        stage(trained.model, victim, victim / "evaluation")
+    assert sorted(victim.rglob("*")) == before
+    for _ in range(2):  # another evaluation is replaced
+        stage(trained.model, None, tmp_path / "out")
 
 
 def test_the_command_prints_for_people_and_for_machines(trained, tmp_path: Path) -> None:

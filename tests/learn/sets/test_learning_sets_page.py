@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from drawings import write_learning_set
 
-from seston.learn.sets.parts import PARTS
+from seston.learn.sets.parts import PARTS, TEST, TRAIN
+from seston.learn.sets.splits import split
 from seston.learn.sets.tables import NAMES
 from seston.stages.learning_set import open_learning_set
 
@@ -40,6 +41,7 @@ def test_the_facts_and_the_table_are_read_as_shown(there: Path) -> None:
     np.testing.assert_allclose(open_learning_set(there).pixel_sizes_mm[0], (0.07, 0.05))
     found = open_learning_set(there / "set.csv")
     assert found.groups == ("haul 1", "haul 2", "haul 1", "haul 2")
+    assert split(found, 0).tolist() == [TRAIN, TEST, TRAIN, TEST]  # the last row by its haul
     np.testing.assert_allclose(found.pixel_sizes_mm, 0.0106)
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from drawings import draw, write_learning_set
+from drawings import draw
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seston.features import FEATURES, SETS
 from seston.learn.sets import measuring
-from seston.learn.sets.sources import read_learning_set
 
 PIXEL = np.array([[0.1, 0.05]])
 
@@ -83,18 +80,3 @@ def test_costly_features_can_be_had_too() -> None:
 def test_no_such_feature() -> None:
     with pytest.raises(KeyError, match="charm"):
         measuring.measure([box(3, 3)], PIXEL, ["charm"])
-
-
-def test_the_sources_own_are_taken_only_where_it_has_all_that_are_wanted(tmp_path: Path) -> None:
-    folder = write_learning_set(tmp_path / "drawings", per_class=2)
-    names, values = measuring.measured_of(read_learning_set(folder))
-    assert names == measuring.NAMES
-    assert values.shape == (6, len(names))
-    rows = "".join(f"{p.relative_to(folder)},{p.parent.name},7\n" for p in folder.glob("*/*.png"))
-    (folder / "set.csv").write_text("path,label,area\n" + rows)
-    pictures = read_learning_set(folder / "set.csv")
-    names, values = measuring.measured_of(pictures)
-    assert names == ("area",)
-    assert set(values[:, 0].tolist()) == {7.0}
-    names, values = measuring.measured_of(pictures, ["area", "height"])
-    assert 7.0 not in values[:, 0].tolist()

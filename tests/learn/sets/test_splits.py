@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seston.errors import InputError
 from seston.learn.sets.duplicates import duplicates
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.parts import TEST, TRAIN, UNTOLD, VALIDATION
-from seston.learn.sets.splits import SHARES, split, split_table, units_of, unparted
+from seston.learn.sets.splits import SHARES, samples_of, split, split_table, units_of, unparted
 
 
 def learning_set(labels, digests=None, groups=None, parts=None) -> LearningSet:
@@ -41,6 +42,13 @@ def test_groups_and_equal_pictures_link_into_units() -> None:
     # a and b by x, b and b by the picture, a again without a group; c and d alone.
     assert found.tolist() == [0, 0, 0, 1, 2, 0]
     assert units_of(["a", "b", "a"], None).tolist() == [0, 1, 0]
+
+
+def test_each_vignette_of_no_group_is_a_sample_of_its_own() -> None:
+    found = samples_of(["x", "", "x", "", "y"], 5)
+    assert found[0] == found[2]
+    assert len(set(found.tolist())) == 4
+    assert samples_of(None, 3).tolist() == [0, 1, 2]
 
 
 rows = st.lists(
@@ -125,8 +133,54 @@ def test_without_a_validation_part_it_is_drawn_from_what_is_learned_from() -> No
 
 
 def test_a_given_split_that_parts_equal_pictures_is_told(caplog) -> None:
-    split(learning_set([0, 1, 0], ["x", "y", "x"], parts=[TRAIN, VALIDATION, TEST]), 0)
+    given_parts = [TRAIN, VALIDATION, TEST, TRAIN]
+    split(learning_set([0, 1, 0, 1], ["x", "y", "x", "z"], parts=given_parts), 0)
     assert "has 1 equal pictures in more than one part" in caplog.text
+
+
+def test_vignettes_of_which_the_split_says_nothing_go_with_their_group_and_picture(caplog) -> None:
+    # b is of the haul of a, c shows what b shows, d is of the haul of c; e is alone.
+    labels, digests = [0, 1, 0, 1, 0, 1, 0, 1], [*"abbdefgh"]
+    groups = ["1", "1", "2", "2", "", "", "3", "3"]
+    given_parts = [TEST, UNTOLD, UNTOLD, UNTOLD, UNTOLD, TRAIN, VALIDATION, UNTOLD]
+    parts = split(learning_set(labels, digests, groups, given_parts), 0)
+    assert parts.tolist() == [TEST] * 4 + [TRAIN, TRAIN, VALIDATION, VALIDATION]
+    assert "in more than one part" not in caplog.text
+
+
+def test_what_the_source_itself_parts_is_told_and_what_it_leaves_open_is_not_learned_from(
+    caplog,
+) -> None:
+    given_parts = [TRAIN, TEST, UNTOLD, TRAIN, VALIDATION]
+    parts = split(learning_set([0, 1, 0, 1, 0], groups=[*"xxxyz"], parts=given_parts), 0)
+    assert parts.tolist() == [TRAIN, TEST, TEST, TRAIN, VALIDATION]
+    assert "has 1 equal groups in more than one part" in caplog.text
+
+
+@given(rows, st.data())
+def test_no_unit_is_parted_where_the_source_parts_none(found, data) -> None:
+    taxa = sorted({label for label, _, _ in found})
+    labels = [taxa.index(label) for label, _, _ in found]
+    digests, groups = [str(d) for _, d, _ in found], [f"g{g}" if g else "" for *_, g in found]
+    unit = units_of(digests, groups)
+    whole = data.draw(st.lists(st.sampled_from([TRAIN, VALIDATION, TEST, UNTOLD]), min_size=len(
+        set(unit.tolist())), max_size=len(set(unit.tolist()))))  # fmt: skip
+    silent = data.draw(st.lists(st.booleans(), min_size=len(found), max_size=len(found)))
+    told = [UNTOLD if quiet else whole[u] for u, quiet in zip(unit, silent, strict=True)]
+    try:
+        parts = split(learning_set(labels, digests, groups, told), 0)
+    except InputError:
+        return
+    assert all(len(one) == 1 for one in sides(unit.tolist(), parts).values())
+
+
+@pytest.mark.parametrize(
+    ("given_parts", "taxa"),
+    [([TEST] * 4, "A, B"), ([VALIDATION] * 4, "A, B"), ([TRAIN, TEST, TRAIN, TEST], "B")],
+)
+def test_a_split_that_leaves_nothing_of_a_taxon_to_learn_from_is_refused(given_parts, taxa) -> None:
+    with pytest.raises(InputError, match=f"^set: .* nothing to learn from of {taxa}\n  Put some"):
+        split(learning_set([0, 1, 0, 1], parts=given_parts), 0)
 
 
 def test_the_table_of_a_split_has_a_row_for_each_vignette() -> None:

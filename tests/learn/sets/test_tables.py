@@ -11,11 +11,12 @@ from drawings import TAXA, write_learning_set
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seston.errors import InputError, SestonError
+from seston.errors import ConfigError, InputError, SestonError
 from seston.learn.sets.parts import TEST, TRAIN, UNTOLD, VALIDATION
 from seston.learn.sets.sources import read_learning_set
 from seston.learn.sets.splits import split, split_table
 from seston.learn.sets.tables import is_table
+from seston.taxonomy import read_taxonomy
 
 
 @pytest.fixture
@@ -62,14 +63,6 @@ def test_a_gzipped_table_with_the_parts_of_published_sets(folder: Path) -> None:
     found = read_learning_set(folder / "taxa.csv.gz")
     assert found.parts is not None
     assert set(found.parts.tolist()) == {VALIDATION}
-
-
-def test_columns_named_as_features_are_measured(folder: Path) -> None:
-    rows = [f"{p},{t},{i / 10},{i}," for i, (p, t) in enumerate(rows_of(folder))]
-    found = read_learning_set(write(folder, "path,label,area,colour,elongation", rows))
-    assert found.measured_names == ("area",)  # the other is told of none, colour is no feature
-    assert found.measured is not None
-    np.testing.assert_allclose(found.measured[:, 0], np.arange(12) / 10, rtol=1e-6)
 
 
 def test_each_row_can_tell_its_polarity(folder: Path) -> None:
@@ -123,6 +116,24 @@ def test_wrong_cells_are_refused(folder: Path, header: str, cells: str, said: st
     path = write(folder, header, [f"bar/000.png,{cells}"])
     with pytest.raises(InputError, match=said):
         read_learning_set(path)
+
+
+def test_commas_at_the_end_of_lines_shift_nothing_and_a_cell_too_many_is_refused(
+    folder: Path,
+) -> None:
+    rows = [f"{path},{label}," for path, label in rows_of(folder)]
+    assert read_learning_set(write(folder, "path,label", rows)).taxa == TAXA
+    with pytest.raises(InputError, match="line 3 has more cells than there are columns"):
+        read_learning_set(write(folder, "path,label", [rows[0], f"{rows[1]}train"]))
+
+
+def test_a_table_of_taxa_that_says_nothing_of_the_labels_is_refused(folder: Path, caplog) -> None:
+    taxa = write(folder, "label,name", ["Bar,Sagitta", "disk,disc2"], "taxa.csv")
+    with pytest.raises(ConfigError, match=r"none of its 2 labels is in .*drawings\n.*bar, cross"):
+        read_learning_set(folder, taxonomy=read_taxonomy(taxa))
+    write(folder, "label,name", ["bar,Sagitta", "disk,disc2"], "taxa.csv")
+    assert "Sagitta" in read_learning_set(folder, taxonomy=read_taxonomy(taxa)).taxa
+    assert "1 of 2 labels are not in" in caplog.text
 
 
 def test_a_table_without_rows_is_refused(folder: Path) -> None:

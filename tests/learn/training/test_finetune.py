@@ -161,3 +161,49 @@ def test_the_card_tells_the_prior_that_the_fit_saw(tmp_path: Path, power: float)
     n = np.array([card.training["learned_from"][taxon] for taxon in card.taxa])
     expected = n * (n.max() / n) ** power
     assert card.training["effective_prior"] == pytest.approx(expected / expected.sum())
+
+
+@pytest.mark.parametrize("inputs", ["measured", "both"])
+def test_measured_features_are_chosen_kept_in_the_card_and_measured_again(
+    tuned: Path, tmp_path, inputs: str
+) -> None:
+    names = ("extent", "elongation")
+    wanted = settings(inputs=inputs, measured_features=names, image_size=32)
+    card = train(tuned / "set", tmp_path / "m", wanted)
+    assert card.preprocessing["measured"] == list(names)
+    model, pictures = load_model(tmp_path / "m", device="cpu"), read_learning_set(tuned / "set")
+    network = 0 if model.extractor.network is None else model.extractor.network.n_features
+    assert model.extractor.n_features == network + 2
+    named = model.predict(pictures.vignettes).argmax(axis=1)
+    assert (named == pictures.labels).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"inputs": "both", "measured_features": ["charm"]}, "no measured feature 'charm'"),
+        ({"inputs": "both", "measured_features": ["orientation"]}, "no measured feature"),
+        ({"inputs": "both", "measured_features": ["area", "area"]}, "named twice"),
+        ({"measured_features": ["area"]}, "need `inputs` measured or both"),
+    ],
+)
+def test_measured_features_that_nobody_would_look_at_are_refused(given, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Training(**given)
+
+
+def test_with_other_weights_in_the_same_file_it_is_another_training(tuned: Path, tmp_path) -> None:
+    import safetensors.torch
+    import timm
+
+    from seston.learn.training.train import _Trainer
+
+    pictures, file = read_learning_set(tuned / "set"), tmp_path / "weights.safetensors"
+    wanted = Training(**FEW, backbone="mobilenetv3_small_050", weights=str(file))
+    found = []
+    for seed in (0, 1, 1):
+        torch.manual_seed(seed)
+        safetensors.torch.save_file(timm.create_model(wanted.backbone).state_dict(), file)
+        trainer = _Trainer(pictures, wanted, torch.device("cpu"), tmp_path / "model", resume=True)
+        found.append(trainer.checkpoint.identity)
+    assert found[0] != found[1] == found[2]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seston.atomic import new_folder
+from seston.atomic import check_replaceable, named, new_folder
 from seston.errors import InputError
 from seston.learn.card import CARD, WEIGHTS, Card
 from seston.learn.filtering.examples import Examples
@@ -39,7 +39,7 @@ def train_filter(examples: Examples, folder: Path, *, let_through: float, seed: 
     ----------
     examples : Examples
     folder : Path
-        Gets ``model.safetensors`` and ``card.json``; what stood there is replaced.
+        Gets ``model.safetensors`` and ``card.json``; another filter is replaced.
     let_through : float
         Share of the plankton that is to pass, see `choose_threshold`.
     seed : int
@@ -48,11 +48,14 @@ def train_filter(examples: Examples, folder: Path, *, let_through: float, seed: 
     ------
     InputError
         There is too little of what is to pass, or of what is not.
+    StoreError
+        Other things lie in the folder.
     SpaceError
         The disk is full.
     """
     import safetensors.numpy
 
+    check_replaceable(folder, ours := named(WEIGHTS, CARD))
     parts = examples.parts(seed)
     _check_enough(examples, parts)
     learn, choose, measure = parts
@@ -69,7 +72,7 @@ def train_filter(examples: Examples, folder: Path, *, let_through: float, seed: 
         examples, parts, head, {"threshold": threshold, "let_through": let_through}, seed,
         metrics(passed, examples, measure), hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
-    with new_folder(folder) as draft:
+    with new_folder(folder, ours) as draft:
         (draft / WEIGHTS).write_bytes(content)
         (draft / CARD).write_text(card.text(), "utf-8")
     return Filter(card, head)

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seston.errors import InputError
-from seston.learn.card import Card, load_card
+from seston.errors import InputError, ModelError
+from seston.learn.card import CURE, Card, load_card
 from seston.learn.judging.appraise import appraise
 from seston.learn.judging.held_out import HeldOut, load_held_out
+from seston.learn.judging.parted import Parted, load_parted
 from seston.learn.judging.unknown import FALSE_ALARM, half, limit, unknown
 from seston.learn.model import Model, load_model
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.sources import read_learning_set
-from seston.learn.sets.splits import TEST, TRAIN, split
+from seston.learn.sets.splits import TEST, TRAIN, samples_of
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 1024
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,8 @@ class Evaluation:
     pixel_sizes_mm : array (n, 2), optional
         Height and width of their pixels.
     strangers : tuple of Stranger
+    left_out : int
+        Pictures that were not measured: the model learned from them, or was set by them.
     """
 
     model: str
@@ -76,6 +84,7 @@ class Evaluation:
     vignettes: tuple[NDArray[np.uint8], ...] | None = None
     pixel_sizes_mm: NDArray[np.float64] | None = None
     strangers: tuple[Stranger, ...] = ()
+    left_out: int = 0
 
     def facts(self) -> dict[str, Any]:
         """Give the evaluation as JSON: all but the pictures."""
@@ -83,6 +92,7 @@ class Evaluation:
             "model": self.model,
             "model_hash": self.card.hash,
             "measured_on": self.measured_on,
+            "left_out": self.left_out,
             "taxa": list(self.card.taxa),
             "calibration": self.card.calibration,
             **self.appraisal,
@@ -92,6 +102,15 @@ class Evaluation:
                 for s in self.strangers
             ],
         }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Unseen:
+    """Pictures that a model did not learn from, what to call them, and how many are left out."""
+
+    pictures: LearningSet
+    name: str
+    left_out: int
 
 
 def evaluate(
@@ -109,7 +128,9 @@ def evaluate(
         Its folder.
     images : LearningSet or Path, optional
         A labelled set of vignettes (see `read_learning_set`). Without it, or where it is the
-        learning set of the model itself, the record of what was held out is measured.
+        learning set of the model itself, the record of what was held out is measured. Of another
+        set, pictures whose pixels are those of one that the model learned from, or was set by
+        (its validation part), are left out.
     device : str, optional
         See `device`.
     seed : int
@@ -124,18 +145,24 @@ def evaluate(
     ModelError
         The model or its record is missing or damaged.
     InputError
-        The labelled set is none, shares no label with the model, or nothing was held out.
+        The labelled set is none, shares no label with the model, or the model learned from all of
+        it; or nothing was held out.
     """
     card = load_card(model)
     record = load_held_out(model, card)
     pictures = read_learning_set(images) if isinstance(images, Path) else images
-    if pictures is None or pictures.sha256 == card.training.get("sha256"):
-        return _of_record(Path(model), card, record, pictures, seed)
-    return _of_others(Path(model), card, record, pictures, device, seed)
+    if pictures is None:
+        return _of_record(Path(model), card, record, seed)
+    parted = load_parted(model, card, record)
+    if pictures.sha256 == card.training.get("sha256"):
+        shown = {} if parted is None else _shown(pictures, _places(parted, pictures))
+        return _of_record(Path(model), card, record, seed, shown)
+    new = _unseen(pictures, parted)
+    return _of_others(Path(model), card, record, new, device, seed)
 
 
 def _of_record(
-    model: Path, card: Card, record: HeldOut, pictures: LearningSet | None, seed: int
+    model: Path, card: Card, record: HeldOut, seed: int, shown: Mapping[str, Any] = _NOTHING
 ) -> Evaluation:
     if not record.labels.size:
         raise InputError(
@@ -143,22 +170,49 @@ def _of_record(
             where=model,
             cure="Give labelled pictures with --images, or train with more pictures a taxon.",
         )
-    chosen = record.parts == TEST
-    chosen = chosen if chosen.any() else np.ones(len(chosen), bool)
+    chosen = _measured(record.parts)
     name = f"what was held out of its learning set, {card.training.get('learning_set', 'unnamed')}"
-    places = None if pictures is None else _places(card, record, pictures)
-    shown = {} if pictures is None or places is None else _shown(pictures, places[chosen])
     return Evaluation(
         model.name, card, name, True, _appraised(card, record, seed), record.rows(chosen), **shown
     )
 
 
-def _places(card: Card, record: HeldOut, pictures: LearningSet) -> NDArray[np.int64] | None:
-    """Rows of the learning set that the record is of; None where that cannot be told."""
-    parts = split(pictures, int(card.training.get("seed", 0)))
-    rows = np.flatnonzero(parts != TRAIN)
-    same = np.array_equal(pictures.labels[rows], record.labels)
-    return rows if same and np.array_equal(parts[rows], record.parts) else None
+def _measured(parts: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which rows of a record are measured: the test part, or all where there is none."""
+    tested = parts == TEST
+    return tested if tested.any() else np.ones(len(parts), bool)
+
+
+def _places(parted: Parted, pictures: LearningSet) -> NDArray[np.int64]:
+    """Rows of a learning set that its record measures: of these pixels, whatever their names."""
+    row_of = {digest: row for row, digest in enumerate(pictures.digests)}
+    rows = np.array([row_of.get(digest, -1) for digest in parted.held_out], np.int64)
+    if (rows < 0).any():
+        raise ModelError("split.csv is not of the learning set of the card", cure=CURE)
+    return rows[_measured(parted.parts[parted.parts != TRAIN])]
+
+
+def _unseen(pictures: LearningSet, parted: Parted | None) -> _Unseen:
+    """Leave out what the model learned from, or was set by: measured on these, it seems better."""
+    name = f"the pictures of {pictures.name}"
+    if parted is None:
+        return _Unseen(pictures, f"{name}, of which some may be learned from", 0)
+    seen = parted.seen(pictures.digests)
+    n = int(np.count_nonzero(seen))
+    if n == len(seen):
+        raise InputError(
+            f"the model learned from all of these {n:,} pictures, or was set by them",
+            where=pictures.name,
+            cure="Give others, or leave --images out: then what was held out is measured.",
+        )
+    if not n:
+        return _Unseen(pictures, name, 0)
+    log.warning(
+        "%s: %d of %d pictures are left out: the model learned from them, or was set by them",
+        pictures.name, n, len(seen),
+    )  # fmt: skip
+    rest = pictures.rows(np.flatnonzero(~seen).tolist())
+    return _Unseen(rest, f"{name}, without {n:,} that it learned from or was set by", n)
 
 
 def _shown(pictures: LearningSet, rows: NDArray[np.int64]) -> dict[str, Any]:
@@ -170,14 +224,15 @@ def _shown(pictures: LearningSet, rows: NDArray[np.int64]) -> dict[str, Any]:
 
 
 def _of_others(
-    model: Path, card: Card, record: HeldOut, pictures: LearningSet, device: str | None, seed: int
+    model: Path, card: Card, record: HeldOut, new: _Unseen, device: str | None, seed: int
 ) -> Evaluation:
+    pictures = new.pictures
     own = np.array([card.taxa.index(t) if t in card.taxa else -1 for t in pictures.taxa])
     truth = own[pictures.labels]
     known = np.flatnonzero(truth >= 0)
     if not len(known):
         raise InputError(
-            "no label is a taxon of the model",
+            "no label of what it did not learn from is a taxon of the model",
             where=pictures.name,
             cure=f"The model knows: {', '.join(card.taxa[:8])} …; rename the labels to these.",
         )
@@ -186,14 +241,15 @@ def _of_others(
     strange = np.flatnonzero(truth < 0)
     wary = _scores(loaded.wary(half(FALSE_ALARM)), pictures, strange)
     called = unknown(wary, limit(record.validation.scores, half(FALSE_ALARM)))
+    samples = samples_of(pictures.groups, len(truth))
     tested = HeldOut(
-        scores[known], truth[known], _groups(pictures)[known], np.full(len(known), TEST, np.uint8)
+        scores[known], truth[known], samples[known], np.full(len(known), TEST, np.uint8)
     )
     return Evaluation(
-        model.name, card, f"the pictures of {pictures.name}", False,
+        model.name, card, new.name, False,
         _appraised(card, _joined(record.validation, tested), seed), tested,
         **_shown(pictures, known),
-        strangers=_strangers(pictures, strange, scores, card, called),
+        strangers=_strangers(pictures, strange, scores, card, called), left_out=new.left_out,
     )  # fmt: skip
 
 
@@ -205,12 +261,6 @@ def _scores(loaded: Model, pictures: LearningSet, rows: NDArray[np.int64]) -> ND
         own = None if sizes is None else sizes[some]
         found.append(loaded.predict(vignettes, pixel_size_mm=own))
     return np.concatenate(found)
-
-
-def _groups(pictures: LearningSet) -> NDArray[np.int64]:
-    if pictures.groups is None:
-        return np.arange(len(pictures.labels))
-    return np.unique(np.array(pictures.groups, object), return_inverse=True)[1].astype(np.int64)
 
 
 def _joined(validation: HeldOut, tested: HeldOut) -> HeldOut:

@@ -327,7 +327,7 @@ def write_coco(folder: Path, frames: Iterable[AnnotatedFrame]) -> None:
     Parameters
     ----------
     folder : Path
-        Replaced whole, or not at all.
+        Appears whole, or not at all; must not exist, or be empty.
     frames : iterable of AnnotatedFrame
         A name with slashes in it stands in folders.
 
@@ -335,6 +335,8 @@ def write_coco(folder: Path, frames: Iterable[AnnotatedFrame]) -> None:
     ------
     InputError
         Two frames have one name, or one leads out of the folder.
+    StoreError
+        Something lies in the folder.
     """
     facts: dict[str, Any] = {"images": [], "annotations": [], "categories": []}
     numbers: dict[str, int] = {}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import cv2
 import numpy as np
 
-from seston.atomic import new_file, new_folder
+from seston.atomic import named, new_file, new_folder
 from seston.config import Segmentation, SemanticTraining, fingerprint
 from seston.errors import InputError, ModelError
 from seston.frame import AnnotatedFrame
@@ -103,6 +103,8 @@ def train_semantic(
         Nothing, or not a taxon that is wanted, is annotated; the frames held out have nothing to
         measure by, or pixels of unknown size; or a frame cannot be read. All but the last is told
         before the first step.
+    StoreError
+        Other things lie in the folder of the network.
     SpaceError
         The disk is full.
     """
@@ -111,7 +113,7 @@ def train_semantic(
     trainer = Trainer(learn_from, taxa, settings, _torch.device(device))
     frames = list(held_out)
     _check_held_out(frames, taxa, segmentation)
-    with new_folder(settings.model) as draft:
+    with new_folder(settings.model, named(WEIGHTS, CARD)) as draft:
         trainer.run(tell or (lambda *_: None))
         network = trainer.network.eval()
         verdict = judge(

@@ -6,8 +6,9 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,15 +22,12 @@ from seston.learn.sets.examples import BLANK, DROPPED, LEVEL, UNLABELLED, Exampl
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.parts import UNTOLD
 from seston.learn.sets.ragged import Ragged, RaggedDraft
-from seston.taxonomy import Taxon, Taxonomy
+from seston.taxonomy import Taxon, Taxonomy, lives
 
 log = logging.getLogger(__name__)
 
-#: Some invariants of tiny objects leave the range of float32; what learns needs their order only.
-LARGEST: Final = 1e30
 #: A set of which more than this share looks turned is told of.
 _FEW_TURNED: Final = 0.02
-_NOTHING: Final = np.empty(0, np.float32)
 
 
 def collect(
@@ -61,10 +59,13 @@ def collect(
     ------
     InputError
         There are fewer than two taxa.
+    ConfigError
+        No label is in the table of taxa.
     """
     draft = _Draft(taxonomy or Taxonomy(), crop_bottom, left_out)
     for example in examples:
         draft.add(example)
+    draft.check_table(source)
     if left_out.reasons:
         log.warning("%s: left out: %s", source, left_out.told())
     if len(set(draft.names)) < 2:
@@ -87,15 +88,15 @@ class _Draft:
         self._taxonomy, self._crop_bottom, self._left_out = taxonomy, crop_bottom, left_out
         self._vignettes = RaggedDraft()
         self._borders: list[int] = []
-        self._first: dict[str, tuple[tuple[str, ...], bool]] = {}
+        self._first: dict[str, tuple[tuple[str, ...], str]] = {}
         self.names: list[str] = []
+        self.labels: set[str] = set()
         self._rows: list[tuple[str, str, int, tuple[float, float] | None, bool | None]] = []
-        self._features: tuple[str, ...] | None = None
-        self._measured: list[NDArray[np.float32]] = []
 
     def add(self, example: Example) -> None:
         """Add an example, or say why not."""
         name = self._taxonomy.name_of(example.label) if example.label else ""
+        self.labels.add(example.label)
         if not name:
             self._left_out.reasons[DROPPED if example.label else UNLABELLED] += 1
             return
@@ -105,21 +106,15 @@ class _Draft:
             return
         self._vignettes.append(vignette)
         self._borders.append(preprocess.border_median(vignette))
-        above = example.lineage or tuple(example.label.split(LEVEL)[:-1])
-        self._first.setdefault(name, (above, example.plankton))
+        *folders, own = example.label.split(LEVEL)
+        self._first.setdefault(name, (example.lineage or tuple(folders), own))
         self.names.append(name)
         told = (example.origin, example.group, example.part)
         self._rows.append((*told, example.pixel_size_mm, example.bright))
-        self._measured.append(self._values(example.measured))
 
-    def _values(self, measured: Mapping[str, float]) -> NDArray[np.float32]:
-        """Give the features that the first example has: others are not told of every vignette."""
-        if self._features is None:
-            self._features = tuple(measured)
-        if not self._features:
-            return _NOTHING
-        values = [measured.get(name, np.nan) for name in self._features]
-        return np.clip(values, -LARGEST, LARGEST).astype(np.float32)
+    def check_table(self, source: Path) -> None:
+        """Refuse a table of taxa that tells nothing of these labels: it would do nothing."""
+        self._taxonomy.check_used(self.labels - {""}, source)
 
     def _cropped(self, vignette: NDArray[np.uint8]) -> NDArray[np.uint8]:
         auto = self._crop_bottom == "auto"
@@ -138,7 +133,6 @@ class _Draft:
             np.subtract(255, vignettes[i], out=vignettes[i])
         pixel_sizes = _all_or_none(sizes)
         given = np.array(parts, np.uint8) if set(parts) != {UNTOLD} else None
-        names, measured = _told_of_all(self._features or (), self._measured)
         digests = digests_of(vignettes)
         return LearningSet(
             name=source.name,
@@ -152,20 +146,16 @@ class _Draft:
             groups=groups if any(groups) else None,
             parts=given,
             origins=origins,
-            measured=measured,
-            measured_names=names,
             taxonomy={name: self._taxon(name) for name in taxa},
             polarity="bright" if turned.mean() > 0.5 else "dark",
             left_out=dict(self._left_out.reasons),
         )
 
     def _taxon(self, name: str) -> Taxon:
-        """Give what the table of taxa tells; of a taxon that it has not, what the source tells."""
-        found, (above, plankton) = self._taxonomy.taxon(name), self._first[name]
-        if found.lineage:
-            return found
-        lives = plankton if found == Taxon(name) else found.plankton
-        return Taxon(name, found.aphia_id, above, lives, found.group)
+        """Give what the table of taxa tells, and what it does not tell from the source."""
+        found, (above, own) = self._taxonomy.taxon(name), self._first[name]
+        plankton = found.plankton if found.plankton is not None else lives((*above, own))
+        return replace(found, lineage=found.lineage or above, plankton=plankton)
 
 
 def _turned(
@@ -195,17 +185,6 @@ def _all_or_none(
 ) -> NDArray[np.float64] | None:
     told = [size for size in sizes if size is not None]
     return np.array(told, np.float64) if len(told) == len(sizes) else None
-
-
-def _told_of_all(
-    names: tuple[str, ...], measured: Sequence[NDArray[np.float32]]
-) -> tuple[tuple[str, ...], NDArray[np.float32] | None]:
-    """Give the features that are told of every vignette."""
-    values = np.array(measured, np.float32)
-    kept = np.flatnonzero(np.isfinite(values).all(axis=0))
-    if not len(kept):
-        return (), None
-    return tuple(names[i] for i in kept), values[:, kept]
 
 
 def digests_of(vignettes: Sequence[NDArray[np.uint8]]) -> tuple[str, ...]:

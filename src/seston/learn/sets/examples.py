@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -45,12 +44,8 @@ class Example:
     pixel_size_mm : (height, width), mm, optional
     bright : bool, optional
         Whether objects are brighter than the background; None where the border tells it.
-    measured : mapping of float
-        Features that the source tells, by the names and in the units of `seston.features`.
     lineage : tuple of str
         What the label belongs to, from the root, where the source tells it.
-    plankton : bool
-        False where the source says that the label is nothing that lives.
     """
 
     label: str
@@ -60,9 +55,7 @@ class Example:
     part: int = UNTOLD
     pixel_size_mm: tuple[float, float] | None = None
     bright: bool | None = None
-    measured: Mapping[str, float] = field(default_factory=dict)
     lineage: tuple[str, ...] = ()
-    plankton: bool = True
 
 
 @dataclass(slots=True)

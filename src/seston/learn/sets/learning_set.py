@@ -43,10 +43,6 @@ class LearningSet:
         A split that the source gives: see `seston.learn.sets.parts`.
     origins : tuple of str
         File or object that each vignette comes from, as a person finds it.
-    measured : array (n, n_measured), float32, optional
-        Measured features of each object, in the units of `seston.features`.
-    measured_names : tuple of str
-        Names of those features.
     taxonomy : mapping of Taxon
         What is known of each of `taxa`, by its name.
     polarity : str
@@ -66,8 +62,6 @@ class LearningSet:
     groups: tuple[str, ...] | None = None
     parts: NDArray[np.uint8] | None = None
     origins: tuple[str, ...] = ()
-    measured: NDArray[np.float32] | None = None
-    measured_names: tuple[str, ...] = ()
     taxonomy: Mapping[str, Taxon] = field(default_factory=dict)
     polarity: Literal["dark", "bright"] = "dark"
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -100,5 +94,4 @@ class LearningSet:
             groups=None if self.groups is None else some(self.groups),
             parts=part(self.parts),
             origins=some(self.origins),
-            measured=part(self.measured),
         )

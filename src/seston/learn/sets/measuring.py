@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 
 from seston import image
 from seston.config import Segmentation
-from seston.features import SETS
+from seston.config.learning import MEASURED_FEATURES
 from seston.frame import Vignette
-from seston.learn.sets.collect import LARGEST
-from seston.learn.sets.learning_set import LearningSet
 
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
 
-#: Where the object lay, and how it was turned, is no matter of its taxon.
-_OF_PLACE: Final = ("centroid_local", "centroid_weighted_local", "first_column", "orientation")
-NAMES: Final = tuple(name for name in SETS["fast"] if not name.startswith(_OF_PLACE))
+NAMES: Final = MEASURED_FEATURES
 """What is measured by default: size, shape and grey levels, in the units of `seston.features`."""
+
+#: Some invariants of tiny objects leave the range of float32; what learns needs their order only.
+LARGEST: Final = 1e30
 
 _SETTINGS: Final = Segmentation(
     polarity="dark", background="level", pieces="largest", faint_threshold=None
@@ -87,32 +86,3 @@ def _features(
         vignettes, settings=_SETTINGS, pixel_height=height, pixel_width=width, names=names
     )
     return measured.features
-
-
-def measured_of(
-    pictures: LearningSet, names: Sequence[str] | None = None
-) -> tuple[tuple[str, ...], Float32Array]:
-    """Give the measured features of a learning set: its source's own, or measured here.
-
-    Parameters
-    ----------
-    pictures : LearningSet
-    names : sequence of str, optional
-        Features that are wanted; by default those of the source, where it brings any, else
-        `NAMES`.
-
-    Returns
-    -------
-    names : tuple of str
-    values : array (n, n_names), float32
-        The source's own where it brings all that are wanted, else all measured here: never some
-        of both.
-    """
-    from seston.learn.preprocess import pixel_sizes
-
-    own = pictures.measured_names
-    wanted = tuple(names) if names is not None else own or NAMES
-    if pictures.measured is not None and set(wanted) <= set(own):
-        return wanted, pictures.measured[:, [own.index(name) for name in wanted]]
-    sizes = pixel_sizes(len(pictures.vignettes), pictures.pixel_sizes_mm)
-    return wanted, measure(pictures.vignettes, sizes, wanted)

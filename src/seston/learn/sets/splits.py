@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from seston.errors import InputError
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.parts import PART_NAMES, TEST, TRAIN, UNTOLD, VALIDATION
 
@@ -23,6 +24,7 @@ __all__ = [
     "TEST",
     "TRAIN",
     "VALIDATION",
+    "samples_of",
     "split",
     "split_table",
     "unparted",
@@ -48,8 +50,10 @@ def split(
     too if there are three, and always learned from. A draw depends on the pictures and the seed
     only, not on their order or names: adding pictures without groups moves few others.
 
-    A split that the source gives is kept as it is: vignettes of which it says nothing are learned
-    from, and where it has no validation part, that is drawn from what is learned from.
+    A split that the source gives is kept as it is. Vignettes of which it says nothing go where
+    what they must not be parted from is (in the test, where that is in more than one part); the
+    others are learned from. Where there is no validation part, that is drawn from what is learned
+    from.
 
     Parameters
     ----------
@@ -63,6 +67,11 @@ def split(
     array (n,), uint8
         `TRAIN`, `VALIDATION` or `TEST`.
 
+    Raises
+    ------
+    InputError
+        The split that the source gives leaves nothing of a taxon to learn from.
+
     Notes
     -----
     Taxa are taken by their number of units, the rarest first, as in the iterative stratification
@@ -72,14 +81,35 @@ def split(
     if given is None:
         parts = _draw(learning_set, np.arange(len(learning_set.labels)), seed, shares)
     else:
-        parts = np.where(given == UNTOLD, TRAIN, given).astype(np.uint8)
+        parts = _completed(learning_set, given)
         if not (parts == VALIDATION).any():
             rows = np.flatnonzero(parts == TRAIN)
             share = shares[1] / max(shares[0] + shares[1], 1e-9)
             parts[rows] = _draw(learning_set, rows, seed, (1 - share, share, 0.0))
+        _check_learned(learning_set, parts)
         _tell_of_leaks(learning_set, parts)
     _tell_of_unparted(learning_set, parts)
     return parts
+
+
+def _completed(learning_set: LearningSet, given: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give a part to the vignettes of which the source tells none: that of their unit."""
+    unit = units_of(learning_set.digests, learning_set.groups)
+    told = given != UNTOLD
+    of_unit = np.full(int(unit.max(initial=-1)) + 1, TRAIN, np.uint8)
+    np.maximum.at(of_unit, unit[told], given[told])  # the test comes last: it is never learned from
+    return np.where(told, given, of_unit[unit]).astype(np.uint8)
+
+
+def _check_learned(learning_set: LearningSet, parts: NDArray[np.uint8]) -> None:
+    if taxa := unparted(learning_set, parts)["train"]:
+        raise InputError(
+            f"the given split leaves nothing to learn from of {', '.join(taxa[:5])}"
+            + ", …" * (len(taxa) > 5),
+            where=learning_set.name,
+            cure="Put some of their pictures into the train part (of other groups than those that "
+            "are tested), or leave these taxa out.",
+        )
 
 
 def unparted(learning_set: LearningSet, parts: NDArray[np.uint8]) -> dict[str, list[str]]:
@@ -146,6 +176,27 @@ def units_of(digests: Sequence[str], groups: Sequence[str] | None) -> NDArray[np
     links = coo_array((np.ones(len(rows), np.int8), ends), shape=(n, n))
     component = connected_components(links, directed=False)[1]
     return pd.factorize(component[picture])[0].astype(np.int64)
+
+
+def samples_of(groups: Sequence[str] | None, n: int) -> NDArray[np.int64]:
+    """Give the number of the sample that each of n vignettes comes from; of none, its own.
+
+    Parameters
+    ----------
+    groups : sequence of str, optional
+        Empty where a vignette is of none.
+    n : int
+
+    Returns
+    -------
+    array (n,), int64
+    """
+    if groups is None:
+        return np.arange(n)
+    known, number = np.unique(np.array(groups, object), return_inverse=True)
+    alone = np.flatnonzero([not group for group in groups])
+    number[alone] = len(known) + np.arange(len(alone))
+    return number.astype(np.int64)
 
 
 class _Units:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import zlib
@@ -13,8 +12,8 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from seston.cells import read_cells
 from seston.errors import InputError
-from seston.features import FEATURES
 from seston.learn.sets.decode import read_pictures
 from seston.learn.sets.examples import MISSING, OUTSIDE, UNREADABLE, Example, LeftOut
 from seston.learn.sets.parts import PARTS, UNTOLD
@@ -35,7 +34,7 @@ _MOST_BYTES: Final = 1 << 31
 _PEEK: Final = 1 << 14
 _CURE: Final = (
     "Its columns are: path and label, and as needed split, group, pixel_height_mm, "
-    "pixel_width_mm, polarity and features by their names; see docs/learning-sets.md."
+    "pixel_width_mm and polarity; see docs/learning-sets.md."
 )
 
 
@@ -61,7 +60,7 @@ def read_table(path: Path, left_out: LeftOut, images: Path | None = None) -> Ite
         CSV or TSV, maybe gzipped. Columns (others are not looked at): ``path`` and ``label``;
         ``split`` (train, valid, val, validation or test); ``group``, the sample or frame;
         ``pixel_height_mm`` and ``pixel_width_mm``, or ``pixel_size_mm``; ``polarity`` (dark or
-        bright objects); and features, by their names and in their units.
+        bright objects).
     left_out : LeftOut
         Gets pictures that are not there, cannot be read, or lie outside of `images`.
     images : Path, optional
@@ -78,7 +77,6 @@ def read_table(path: Path, left_out: LeftOut, images: Path | None = None) -> Ite
     parts = _parts(table, path)
     sizes = _pixel_sizes(table, path)
     bright = _bright(table, path)
-    measured = _measured(table)
     files = _files(table["path"], root, left_out)
     for row, vignette in read_pictures(files):
         origin = table["path"].iloc[row]
@@ -88,7 +86,7 @@ def read_table(path: Path, left_out: LeftOut, images: Path | None = None) -> Ite
             continue
         yield Example(
             table["label"].iloc[row], vignette, origin, table["group"].iloc[row], parts[row],
-            sizes[row], bright[row], measured[row],
+            sizes[row], bright[row],
         )  # fmt: skip
 
 
@@ -97,7 +95,7 @@ def _opened(path: Path) -> io.BufferedIOBase:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Read the columns that are known, by our names, as text; and those of features."""
+    """Read the columns that are known, by our names, as text."""
     try:
         with _opened(path) as stream:
             content = stream.read(_MOST_BYTES + 1)
@@ -108,16 +106,10 @@ def _read(path: Path) -> pd.DataFrame:
     text = _decoded(content)
     separator = _separator(text.split("\n", 1)[0])
     try:
-        raw = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-        )
-    except (ValueError, csv.Error) as error:  # pandas' errors are ValueErrors
+        raw = read_cells(text, separator)
+    except ValueError as error:
         raise InputError(f"not a table: {error}", where=path, cure=_CURE) from None
-    return _known(raw.fillna(""), path)
+    return _known(raw, path)
 
 
 def _decoded(content: bytes) -> str:
@@ -149,12 +141,9 @@ def _known(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise InputError(f"has no column `{missing[0]}`", where=path, cure=_CURE)
     if raw.empty:
         raise InputError("has no rows", where=path, cure=_CURE)
-    known = {ours: raw[name].astype(str).str.strip() for ours, name in columns.items()}
+    known = {ours: raw[name].astype(str) for ours, name in columns.items()}
     known.setdefault("group", pd.Series("", raw.index, dtype=object))
-    features = {
-        str(n): raw[n] for n in raw.columns if str(n) in FEATURES and n not in columns.values()
-    }
-    return pd.DataFrame({**known, **features})
+    return pd.DataFrame(known)
 
 
 def _bad(path: Path, column: str, row: int, cell: str, cure: str) -> InputError:
@@ -198,14 +187,6 @@ def _bright(table: pd.DataFrame, path: Path) -> list[bool | None]:
         if cell not in known:
             raise _bad(path, "polarity", row, cell, "Objects are dark or bright.")
     return [known[cell] for cell in cells]
-
-
-def _measured(table: pd.DataFrame) -> list[dict[str, float]]:
-    names = [str(name) for name in table if name in FEATURES]
-    if not names:
-        return [{}] * len(table)
-    values = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    return [dict(zip(names, row, strict=True)) for row in values.tolist()]
 
 
 def _files(cells: pd.Series[str], root: Path, left_out: LeftOut) -> Iterator[tuple[Path, int]]:

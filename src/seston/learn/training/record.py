@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
@@ -24,6 +25,8 @@ from seston.learn.sets.splits import TEST, TRAIN, VALIDATION
 from seston.learn.training.loop import Epoch, best_of
 from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
 from seston.taxonomy import Taxon
+
+log = logging.getLogger(__name__)
 
 LIBRARIES = ("seston", "torch", "timm", "scikit-learn", "numpy")
 
@@ -175,6 +178,20 @@ def _metrics(pictures: LearningSet, settings: config.Training, trained: Trained)
     """Measure on what was held out; of plankton and groups only where somebody told of them."""
     known = [pictures.taxonomy.get(name, Taxon(name)) for name in pictures.taxa]
     kinds: dict[str, Any] = {}
-    if any(taxon != Taxon(taxon.name) for taxon in known):
-        kinds = {"plankton": [t.plankton for t in known], "groups": [t.group for t in known]}
+    if _all_told(pictures.name, known):
+        kinds["plankton"] = [taxon.plankton for taxon in known]
+    if any(taxon.group != taxon.name for taxon in known):
+        kinds["groups"] = [taxon.group for taxon in known]
     return appraise(trained.held_out, pictures.taxa, seed=settings.seed, **kinds)
+
+
+def _all_told(name: str, known: Sequence[Taxon]) -> bool:
+    """Say whether it is told of every taxon if it is plankton; some alone would mislead."""
+    untold = [taxon.name for taxon in known if taxon.plankton is None]
+    if untold and len(untold) < len(known):
+        log.warning(
+            "%s: nothing is measured of the plankton: nobody tells of %d of %d taxa whether they "
+            "are: %s%s",
+            name, len(untold), len(known), ", ".join(untold[:5]), ", ..." * (len(untold) > 5),
+        )  # fmt: skip
+    return not untold

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seston import config
-from seston.atomic import new_folder
+from seston.atomic import check_apart, named, new_folder
 from seston.errors import ConfigError
 from seston.learn import preprocess
 from seston.learn._torch import device as best_device
-from seston.learn.card import CARD, WEIGHTS, Card
+from seston.learn.card import CARD, FILES, WEIGHTS, Card
 from seston.learn.heads import HEADS, NEURAL_HEADS, Head, Lesson, LinearHead, taxon_weights
 from seston.learn.judging.calibration import calibrate
 from seston.learn.judging.familiar import Familiar
@@ -30,7 +30,7 @@ from seston.learn.networks.measured import Joined, Measurer
 from seston.learn.sets.duplicates import CONFLICTS, duplicates
 from seston.learn.sets.learning_set import LearningSet
 from seston.learn.sets.sources import read_learning_set
-from seston.learn.sets.splits import TRAIN, VALIDATION, split, split_table
+from seston.learn.sets.splits import SPLIT, TRAIN, VALIDATION, samples_of, split, split_table
 from seston.learn.training.checkpoint import checkpoint_of
 from seston.learn.training.pace import usual_rate
 from seston.learn.training.trained import SIZE_IMPORTANCE, Trained
@@ -45,7 +45,7 @@ Float32Array = NDArray[np.float32]
 
 LEAST_SPREAD = 0.25
 CHUNK = 256
-CURVES, SPLIT = "training.csv", "split.csv"
+CURVES = "training.csv"
 
 
 def train(
@@ -68,7 +68,7 @@ def train(
     learning_set : LearningSet or Path
         Sorted vignettes, or a folder with a folder of pictures for each taxon.
     model : Path
-        Folder of the model; replaced whole, or not at all.
+        Folder of the model; replaced whole, or not at all. It may hold nothing but a model.
     settings : config.Training
     device : str, optional
         See `device`.
@@ -85,13 +85,17 @@ def train(
         The learning set is missing or is none.
     ModelError
         The weights of the backbone are missing or wrong.
+    StoreError
+        Other things lie in the folder of the model, or it is not apart from the learning set.
     SpaceError
         The disk is full.
     """
     from seston.learn.training.record import card_of, curves, weights
 
     model = Path(model)
-    with new_folder(model) as draft:
+    if isinstance(learning_set, Path):
+        check_apart(model, learning_set)
+    with new_folder(model, named(*FILES)) as draft:
         pictures = _opened(learning_set)
         trainer = _Trainer(pictures, settings, best_device(device), model, resume)
         trained = trainer.train()
@@ -133,14 +137,15 @@ class _Trainer:
         self.settings = _with_a_rate(settings, len(learned))
         power = settings.class_weight_power
         self._weights = taxon_weights(learned, len(pictures.taxa), power)
-        self._measured = () if settings.inputs == "deep" else Measurer().names
+        self._measured = _measured(settings)
+        self._backbone, self._weights_sha256 = self._pretrained()
         self.checkpoint = checkpoint_of(model, self._identity())
         if not resume:
             self.checkpoint.remove()
 
     def train(self) -> Trained:
         """Fit the head, or tune the whole; score what was held out."""
-        backbone, sha256 = self._backbone()
+        backbone = self._backbone
         history: list[Epoch] = []
         head: Head | None = None
         if backbone is not None and self.settings.tunes:
@@ -153,7 +158,7 @@ class _Trainer:
         calibration, held_out = calibrate(scored, self.settings.seed)
         return Trained(
             backbone=backbone,
-            weights_sha256=sha256,
+            weights_sha256=self._weights_sha256,
             measured=self._measured,
             head=head,
             parts=self._parts,
@@ -164,13 +169,14 @@ class _Trainer:
         )
 
     def _identity(self) -> str:
-        """Hash of all that the weights depend on, so that no other training is taken up."""
+        """Hash of all that the result depends on, so that no other training is taken up."""
         told = self.settings.model_dump(mode="json", exclude={"patience", "tensorboard"})
         libraries = [version(name) for name in ("seston", "torch", "timm")]
-        facts = [self._pictures.sha256, self._parts.tolist(), told, libraries, self._device.type]
+        data = [self._pictures.sha256, self._parts.tolist(), self._weights_sha256]
+        facts = [data, told, libraries, self._device.type]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def _backbone(self) -> tuple[backbones.Backbone | None, str]:
+    def _pretrained(self) -> tuple[backbones.Backbone | None, str]:
         if self.settings.inputs == "measured":
             return None, ""
         return backbones.pretrained(self.settings.backbone, self.settings.weights)
@@ -242,8 +248,7 @@ class _Trainer:
 
     def _held_out(self, head: Head, features: Float32Array, familiar: Familiar) -> HeldOut:
         rows = np.flatnonzero(self._parts != TRAIN)
-        given = self._pictures.groups
-        groups = np.arange(len(self._parts)) if given is None else _numbers(given)
+        groups = samples_of(self._pictures.groups, len(self._parts))
         scores = head.predict_proba(features[rows])
         far = familiar.distance(features[rows])
         return HeldOut(scores, self._pictures.labels[rows], groups[rows], self._parts[rows], far)
@@ -257,8 +262,9 @@ def _with_a_rate(settings: config.Training, n_learned: int) -> config.Training:
     return settings.model_copy(update={"learning_rate": usual_rate(steps)})
 
 
-def _numbers(groups: tuple[str, ...]) -> NDArray[np.int64]:
-    return np.unique(np.array(groups, dtype=object), return_inverse=True)[1].astype(np.int64)
+def _measured(settings: config.Training) -> tuple[str, ...]:
+    """Name the measured features that the head is told."""
+    return () if settings.inputs == "deep" else settings.measured_features or Measurer().names
 
 
 def _importance(n_features: int, backbone: backbones.Backbone | None) -> Float32Array:
