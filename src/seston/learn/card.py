@@ -13,6 +13,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from seston.errors import ModelError
+from seston.learn.card_parts import check_card
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
 VERSION = 3
@@ -114,7 +115,8 @@ def load_card(model: Path) -> Card:
     Raises
     ------
     ModelError
-        It is missing, damaged or changed since it was written.
+        It is missing, damaged or changed since it was written, or a part of it is not what a card
+        holds.
     """
     path = Path(model) / CARD
     try:
@@ -128,12 +130,13 @@ def load_card(model: Path) -> Card:
         raise ModelError(
             f"the model has no card that can be read: {error.strerror}", where=path, cure=CURE
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError("the card is damaged", where=path, cure=CURE) from None
     if not intact:
         raise ModelError("the card was changed since it was written", where=path, cure=CURE)
+    check_card(facts, path, CURE)
     return card
 
 
@@ -176,9 +179,9 @@ def _loaded(path: Path, card: Card, load: Callable[[bytes], Mapping[str, Any]]) 
         raise ModelError("the weights are not those of the card", where=path, cure=CURE)
     try:
         return dict(load(content))
-    except safetensors.SafetensorError:
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError):
         raise ModelError("the weights are damaged", where=path, cure=CURE) from None
 
 
 def _text(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, sort_keys=True, ensure_ascii=True)
+    return json.dumps(facts, sort_keys=True, ensure_ascii=True, allow_nan=False)

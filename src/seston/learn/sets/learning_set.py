@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from seston.errors import InputError
+from seston.learn.card_parts import is_plain
 from seston.taxonomy import Taxon
 
 
@@ -71,6 +73,16 @@ class LearningSet:
     taxonomy: Mapping[str, Taxon] = field(default_factory=dict)
     polarity: Literal["dark", "bright"] = "dark"
     left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse taxa that no card of a model may have, before anything is learned."""
+        for taxon in self.taxa:
+            if not is_plain(taxon):
+                raise InputError(
+                    f"the label {taxon!r} is empty or holds control characters",
+                    where=self.name,
+                    cure="Rename it; in a table, put each label on one line.",
+                )
 
     @property
     def contradictions(self) -> list[str]:
