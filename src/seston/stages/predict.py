@@ -91,8 +91,8 @@ def predict_pictures(
     out : Path
         CSV: ``path`` as in the source, ``taxon`` (of the highest score; empty where that does not
         promise the precision that is asked for, or the picture is like nothing that the model
-        learned), ``score``, then a column for each taxon. Beside it ``<out>.unreadable.txt`` lists what could
-        not be read, if any.
+        learned), ``score``, then a column for each taxon. Beside it ``<out>.unreadable.txt`` lists
+        what could not be read, if any.
     how : Pictures
 
     Raises
