@@ -120,7 +120,7 @@ def predict_pictures(
             raise InputError(
                 f"no picture could be read, of {len(unreadable)}",
                 where=source,
-                cure="PNG, JPEG, TIFF and BMP files are read.",
+                cure="PNG, JPEG, TIFF and BMP files are read, of 8 bits.",
             )
     _list_unreadable(out, unreadable)
     return Predicted(written, len(unreadable))
