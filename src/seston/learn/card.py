@@ -35,7 +35,8 @@ class Card:
         whether it was ``fine_tuned``. The name is None where only measured features are used.
     preprocessing : dict
         ``image_size`` (pixels), ``mean`` and ``std`` of the network's input, ``size_inputs``,
-        ``size_unit``, ``background``; ``inputs``: deep, measured or both, and which are
+        ``size_unit``, ``background``; ``polarity`` and ``crop_bottom`` of the pictures, as they
+        were asked for; ``inputs``: deep, measured or both, and which are
         ``measured``.
     head : dict
         ``kind`` and the settings of its fit.
@@ -73,8 +74,8 @@ class Card:
 
     @property
     def size_unit(self) -> Literal["mm", "pixel"]:
-        """Unit of the sizes that the model was told."""
-        unit: Literal["mm", "pixel"] = self.preprocessing["size_unit"]
+        """Unit of the sizes that the model was told; pixel where it was told none."""
+        unit: Literal["mm", "pixel"] = self.preprocessing.get("size_unit", "pixel")
         return unit
 
     def check_pixel_size(self, pixel_height: float, pixel_width: float, where: str) -> None:

@@ -79,6 +79,8 @@ class _Squares(_Part):
     std: _Positive
     size_unit: Literal["mm", "pixel"]
     measured: _Features = []
+    polarity: Literal["auto", "dark", "bright"] = "auto"
+    crop_bottom: NonNegativeInt | Literal["auto"] = "auto"
 
 
 class _Measured(_Part):

@@ -189,7 +189,7 @@ class Model:
         if pixel_size_mm is None:
             raise InputError(
                 "the model learned sizes in mm, and no pixel size is given",
-                cure="Give the pixel size of the vignettes.",
+                cure="Give the height and width of a pixel (--pixel-size-mm HEIGHT WIDTH).",
             )
         return sizes
 

@@ -40,6 +40,7 @@ def collect(
     taxonomy: Taxonomy | None = None,
     polarity: Polarity = "auto",
     crop_bottom: int | Literal["auto"] = "auto",
+    pixel_size_mm: tuple[float, float] | None = None,
 ) -> LearningSet:
     """Make a learning set of the examples of a source.
 
@@ -56,13 +57,15 @@ def collect(
         Of objects, where an example does not tell it. ``auto``: the borders of the majority.
     crop_bottom : int or "auto"
         Lines cut off below each vignette. ``auto``: the footer of EcoTaxa, where there is one.
+    pixel_size_mm : (height, width), mm, optional
+        Of a pixel, where an example does not tell it.
 
     Raises
     ------
     InputError
         There are fewer than two taxa.
     """
-    draft = _Draft(taxonomy or Taxonomy(), crop_bottom, left_out)
+    draft = _Draft(taxonomy or Taxonomy(), crop_bottom, left_out, pixel_size_mm)
     for example in examples:
         draft.add(example)
     if left_out.reasons:
@@ -82,8 +85,13 @@ class _Draft:
     """Examples so far."""
 
     def __init__(
-        self, taxonomy: Taxonomy, crop_bottom: int | Literal["auto"], left_out: LeftOut
+        self,
+        taxonomy: Taxonomy,
+        crop_bottom: int | Literal["auto"],
+        left_out: LeftOut,
+        pixel_size_mm: tuple[float, float] | None,
     ) -> None:
+        self._pixel_size_mm = pixel_size_mm
         self._taxonomy, self._crop_bottom, self._left_out = taxonomy, crop_bottom, left_out
         self._vignettes = RaggedDraft()
         self._borders: list[int] = []
@@ -109,7 +117,7 @@ class _Draft:
         self._first.setdefault(name, (above, example.plankton))
         self.names.append(name)
         told = (example.origin, example.group, example.part)
-        self._rows.append((*told, example.pixel_size_mm, example.bright))
+        self._rows.append((*told, example.pixel_size_mm or self._pixel_size_mm, example.bright))
         self._measured.append(self._values(example.measured))
 
     def _values(self, measured: Mapping[str, float]) -> NDArray[np.float32]:
@@ -157,6 +165,8 @@ class _Draft:
             taxonomy={name: self._taxon(name) for name in taxa},
             polarity="bright" if turned.mean() > 0.5 else "dark",
             left_out=dict(self._left_out.reasons),
+            asked_polarity=polarity,
+            crop_bottom=self._crop_bottom,
         )
 
     def _taxon(self, name: str) -> Taxon:

@@ -89,7 +89,7 @@ def _small(content: bytes) -> bool | None:
 
 
 def _on_white(content: bytes) -> NDArray[Any]:
-    """Decode by Pillow: OpenCV darkens colours by their alpha in some formats, and not in others."""
+    """Decode by Pillow: OpenCV darkens colours by their alpha in some formats, in others not."""
     from PIL import Image
 
     with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:

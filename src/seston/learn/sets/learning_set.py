@@ -55,6 +55,9 @@ class LearningSet:
         ``dark`` or ``bright``: of objects as they are in the files. (Here all are dark.)
     left_out : mapping of int
         How many things of the source are not in the set, by the reason.
+    asked_polarity : {"auto", "dark", "bright"}
+    crop_bottom : int or "auto"
+        As the pictures were asked to be seen: others of the kind are to be seen so too.
     """
 
     name: str
@@ -73,6 +76,8 @@ class LearningSet:
     taxonomy: Mapping[str, Taxon] = field(default_factory=dict)
     polarity: Literal["dark", "bright"] = "dark"
     left_out: Mapping[str, int] = field(default_factory=dict)
+    asked_polarity: Literal["auto", "dark", "bright"] = "auto"
+    crop_bottom: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
         """Refuse taxa that no card of a model may have, before anything is learned."""
