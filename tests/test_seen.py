@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawings import draw, write_learning_set
-from test_learning_sources import write_bundle
 from typer.testing import CliRunner
 
 from seston.cli import app
@@ -20,6 +19,7 @@ from seston.learn.preprocess import footer_lines
 from seston.stages import train as stage
 from seston.stages.evaluate import evaluate
 from seston.stages.learning_set import open_learning_set, seen_as
+from test_learning_sources import write_bundle
 
 pytest.importorskip("torch")
 
@@ -143,7 +143,7 @@ def test_pixel_sizes_of_the_set_stand_and_others_are_as_told(tmp_path: Path) -> 
 def test_the_configuration_tells_the_same(tmp_path: Path, monkeypatch) -> None:
     learned = []
     monkeypatch.setattr("seston.learn.train", lambda pictures, *_, **__: learned.append(pictures))
-    monkeypatch.setattr(stage, "_tell", lambda card: None)
+    monkeypatch.setattr(stage, "_tell", print)
     bundle = write_bundle(tmp_path / "bundle.zip", footer=True)
     told = {"statuses": ["validated", "predicted"], "crop_bottom": 0, "pixel_size_mm": [1, 1]}
     keys = {"model": tmp_path / "m", "learning_set": bundle, "pictures": told}
