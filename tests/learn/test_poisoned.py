@@ -244,6 +244,14 @@ def test_a_file_of_other_things_gives_no_weights(tmp_path: Path, content) -> Non
         backbones.pretrained("tf_efficientnet_lite0", str(tmp_path / "weights.pth"))
 
 
+def test_weights_that_are_no_numbers_are_refused_in_safetensors_too(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    arrays = {"conv_stem.weight": np.full((32, 3, 3, 3), np.nan, np.float32)}
+    path.write_bytes(safetensors.numpy.save(arrays))
+    with pytest.raises(ModelError, match="no plain weights"):
+        backbones.pretrained("tf_efficientnet_lite0", str(path))
+
+
 def test_text_and_cut_files_give_no_weights(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save({"conv_stem.weight": torch.zeros(32, 3, 3, 3)}, path)

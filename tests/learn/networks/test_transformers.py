@@ -14,7 +14,6 @@ from seston.learn._torch import import_timm
 from seston.learn.networks.backbones import build, pretrained
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:timm", "ignore::UserWarning:torch")
 
 
 @pytest.fixture(scope="module", params=["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])

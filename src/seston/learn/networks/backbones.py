@@ -206,12 +206,14 @@ def _tensors(path: Path, content: bytes) -> dict[str, Any]:
 
     try:
         if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load(content))
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            found: object = safetensors.torch.load(content)
+        else:
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        tensors = _unwrapped(found, path)
+        plain = all(map(_is_plain, tensors.values()))
     except Exception:  # a file that is cut or made up can raise whatever its reader meets
         raise _no_weights(path) from None
-    tensors = _unwrapped(found, path)
-    if not all(_is_plain(value) for value in tensors.values()):
+    if not plain:
         raise _no_weights(path)
     return tensors
 
