@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -139,6 +139,11 @@ class _Metrics(_Part):
     intervals: dict[str, dict[Literal["objects", "samples"], _Limits]] = {}
     per_class: dict[str, _OfTaxon] = {}
     passed_by_taxon: dict[str, _Passed] | None = None
+
+
+class _Appraisal(_Metrics):
+    """What is measured of a classifier (of a filter, `plankton` is a number of objects)."""
+
     plankton: list[bool] | None = None
     groups: list[_Name] | None = None
     unknown: _Unknown | Annotated[dict[str, Any], Field(max_length=0)] = {}
@@ -167,25 +172,29 @@ class _Card(BaseModel):
     def _agree(self) -> Self:
         if len(set(self.taxa)) < len(self.taxa):
             raise ValueError("a taxon is there twice")
-        told = {
-            "training.effective_prior": self.training.effective_prior,
-            "metrics.plankton": self.metrics.plankton,
-            "metrics.groups": self.metrics.groups,
-        }
-        for name, values in told.items():
-            if values is not None and len(values) != len(self.taxa):
-                raise ValueError(f"{name} has {len(values)} values for {len(self.taxa)} taxa")
+        self._check_length("training.effective_prior", self.training.effective_prior)
         if isinstance(self.calibration, _Calibration):
             numbers = (self.calibration.factor, self.calibration.bias)
             if any(len(values) not in {1, len(self.taxa)} for values in numbers):
                 raise ValueError("the calibration is one of other taxa")
         return self
 
+    def _check_length(self, name: str, values: Sized | None) -> None:
+        if values is not None and len(values) != len(self.taxa):
+            raise ValueError(f"{name} has {len(values)} values for {len(self.taxa)} taxa")
+
 
 class _Classifier(_Card):
     backbone: _Backbone
     preprocessing: _Squares
     head: _Head
+    metrics: _Appraisal
+
+    @model_validator(mode="after")
+    def _kinds_agree(self) -> Self:
+        self._check_length("metrics.plankton", self.metrics.plankton)
+        self._check_length("metrics.groups", self.metrics.groups)
+        return self
 
 
 class _Filter(_Card):
