@@ -80,8 +80,9 @@ def write_model(folder: Path) -> None:
     from seston.learn.card import CARD, Card
 
     card = Card(
-        taxa=labels(), backbone={}, preprocessing={}, head={}, metrics={}, versions={},
-        training={}, weights_sha256="", held_out_sha256="",
+        taxa=labels(), backbone={"name": None}, head={"kind": "linear"}, metrics={}, versions={},
+        preprocessing={"image_size": 64, "mean": 0.5, "std": 0.5, "size_unit": "mm"},
+        training={"learned_from": {}}, weights_sha256="", held_out_sha256="",
     )  # fmt: skip
     folder.mkdir()
     (folder / CARD).write_text(card.text())

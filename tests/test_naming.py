@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import campaigns
+import tiny
 from seston.config import Classification
 from seston.errors import ModelError, StoreError
 from seston.learn.card import CARD, Card, load_card
@@ -43,8 +44,8 @@ def write_model(folder: Path, record: HeldOut) -> Card:
     folder.mkdir()
     content = record.content()
     card = Card(
-        taxa=TAXA, backbone={}, preprocessing={}, head={},
-        training={"effective_prior": [1 / 3] * 3}, metrics={}, versions={},
+        taxa=TAXA, **tiny.CARD_PARTS, versions={}, metrics={},
+        training={"effective_prior": [1 / 3] * 3, "learned_from": {}},
         weights_sha256="", held_out_sha256=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     (folder / HELD_OUT).write_bytes(content)

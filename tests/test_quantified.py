@@ -64,9 +64,9 @@ def write_model(folder: Path, record: HeldOut, *, by_distance: bool = False) -> 
     """The card of a model and its record of held-out objects; nobody loads its weights."""
     content = record.content()
     card = Card(
-        taxa=TAXA, backbone={}, preprocessing={}, head={}, versions={},
-        metrics={"unknown": {"distance": by_distance}},
-        training={"effective_prior": [1 / 3] * 3}, weights_sha256="",
+        taxa=TAXA, **tiny.CARD_PARTS, versions={},
+        metrics={"unknown": {"distance": by_distance, "false_alarm": 0.05}},
+        training={"effective_prior": [1 / 3] * 3, "learned_from": {}}, weights_sha256="",
         held_out_sha256=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     folder.mkdir(exist_ok=True)

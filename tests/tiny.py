@@ -18,6 +18,12 @@ results: {folder}/results
 ingest: {{files_per_shard: 2, on_overlap: {on_overlap}}}
 profiles: {{bin_size_m: 5, min_amplitude_m: 5}}
 """
+#: What a card needs that nobody looks at where no vignette is scored.
+CARD_PARTS = {
+    "backbone": {"name": None},
+    "preprocessing": {"image_size": 64, "mean": 0.5, "std": 0.5, "size_unit": "mm"},
+    "head": {"kind": "linear"},
+}
 ROW = "tow,a,isiis,{folder}/tow/frames,{folder}/tow/environment"
 
 

@@ -45,6 +45,7 @@ CODE = {
     "particles": ("readers", "ecology", "store", "stages/particles.py", "stages/provenance.py"),
     "profile": (
         "ecology", "store", "learn/counting", "learn/judging", "learn/card.py",
+        "learn/card_parts.py",
         "readers/listing.py", "variables.py", "taxonomy.py", "cells.py", "stages/profile.py",
         "stages/quantify.py", "stages/named.py", "stages/naming.py", "stages/cells.py",
         "stages/positions.py", "stages/manifest.py", "stages/provenance.py",

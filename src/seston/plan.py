@@ -241,7 +241,8 @@ class Plan:
         """Key of the training: its settings, and the taxa that labels stand for."""
         settings, taxonomy = self.config.classification, self.config.taxonomy
         taxa = taxonomy.read_text("utf-8", "replace") if taxonomy and taxonomy.exists() else ""
-        return cfg.fingerprint(code_of("train"), settings.training if settings else None, taxa)
+        asked = (settings.training, settings.pictures) if settings else ()
+        return cfg.fingerprint(code_of("train"), *asked, taxa)
 
     def scores_depend_on(self, campaign: str, block: str) -> str:
         """Key of the scores of a block; a network that names objects is in that of the objects."""

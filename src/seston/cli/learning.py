@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from seston.cli.app import app
-from seston.cli.options import CONFIG, LEARNING, ConfigPath
+from seston.cli.options import (
+    CONFIG,
+    LEARNING,
+    ConfigPath,
+    CropBottom,
+    PixelSize,
+    SeenPolarity,
+    Statuses,
+    told,
+)
 
 
 @app.command(rich_help_panel=LEARNING)
@@ -62,6 +71,10 @@ def train(
     taxonomy: Annotated[
         Path | None, typer.Option(help="Table of taxa, by label.", show_default=False)
     ] = None,
+    polarity: SeenPolarity = None,
+    crop_bottom: CropBottom = None,
+    pixel_size_mm: PixelSize = None,
+    statuses: Statuses = None,
     tensorboard: Annotated[
         Path | None, typer.Option(help="Folder for TensorBoard's log.", show_default=False)
     ] = None,
@@ -70,29 +83,30 @@ def train(
     ] = True,
 ) -> None:
     """Train a classifier: that of the configuration, or with --images and --model any other."""
-    from seston.config import load_config
+    from seston.config import LearningPictures, checked, load_config
     from seston.errors import ConfigError
     from seston.stages import train as stage
 
     chosen = None if measured_features is None else measured_features.replace(" ", "").split(",")
-    told = {
-        "measured_features": chosen,
-        "backbone": backbone, "weights": weights, "head": head, "inputs": inputs,
-        "fine_tune": fine_tune, "image_size": image_size, "epochs": epochs,
-        "class_weight_power": class_weight_power, "seed": seed, "tensorboard": tensorboard,
-    }  # fmt: skip
-    given = {name: value for name, value in told.items() if value is not None}
-    if images is None and model is None and taxonomy is None and not given:
+    given = told(
+        backbone=backbone, weights=weights, head=head, inputs=inputs, fine_tune=fine_tune,
+        image_size=image_size, epochs=epochs, class_weight_power=class_weight_power, seed=seed,
+        tensorboard=tensorboard, measured_features=chosen,
+    )  # fmt: skip
+    seen = told(
+        polarity=polarity, crop_bottom=crop_bottom, pixel_size_mm=pixel_size_mm, statuses=statuses
+    )
+    if images is None and model is None and taxonomy is None and not given and not seen:
         stage.train(load_config(config), resume=resume)
         return
     if images is None or model is None:
         raise ConfigError(
             "these options are for a model apart from the configuration",
             cure="Give both --images and --model, or put the settings under "
-            "`classification.training` of config.yaml.",
+            "`classification.training` and `classification.pictures` of config.yaml.",
         )
-    settings = stage.settings_of(given)
-    stage.train_on(images, model, settings, taxonomy=taxonomy, resume=resume)
+    settings, pictures = stage.settings_of(given), checked(LearningPictures, **seen)
+    stage.train_on(images, model, settings, taxonomy=taxonomy, pictures=pictures, resume=resume)
 
 
 @app.command(rich_help_panel=LEARNING)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,4 +52,58 @@ Scheduler = Annotated[
     str | None,
     typer.Option(help="Address of a Dask scheduler that runs already.", show_default=False),
 ]
+
+
+class Polarity(StrEnum):
+    """How objects are beside their background."""
+
+    auto = "auto"
+    dark = "dark"
+    bright = "bright"
+
+
+SeenPolarity = Annotated[
+    Polarity | None,
+    typer.Option(
+        "--polarity",
+        help="Objects are dark or bright; auto: as most borders have it. What the model learned "
+        "with if absent.",
+        show_default=False,
+    ),
+]
+CropBottom = Annotated[
+    str | None,
+    typer.Option(
+        "--crop-bottom",
+        metavar="LINES",
+        help="Lines of a scale bar at the bottom of each picture; auto: EcoTaxa's. What the model "
+        "learned with if absent.",
+        show_default=False,
+    ),
+]
+PixelSize = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--pixel-size-mm",
+        metavar="HEIGHT WIDTH",
+        help="Of a pixel, where the pictures do not tell it.",
+        show_default=False,
+    ),
+]
+Statuses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        help="Of EcoTaxa's rows, which count: validated (if absent), predicted, dubious. Give it "
+        "once for each.",
+        show_default=False,
+    ),
+]
+
+
+def told(**options: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Give the options that a person gave."""
+    return {name: value for name, value in options.items() if value is not None and value != []}
+
+
 CONFIG = Path("config/config.yaml")

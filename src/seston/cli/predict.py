@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seston.cli.app import app
-from seston.cli.options import LEARNING, Cores, Memory, Scheduler
-
-
-class Polarity(StrEnum):
-    """How objects are beside their background."""
-
-    auto = "auto"
-    dark = "dark"
-    bright = "bright"
+from seston.cli.options import (
+    LEARNING,
+    Cores,
+    CropBottom,
+    Memory,
+    PixelSize,
+    Scheduler,
+    SeenPolarity,
+    told,
+)
 
 
 @app.command(rich_help_panel=LEARNING)
@@ -31,21 +31,9 @@ def predict(
     objects: Annotated[
         Path | None, typer.Option(help="An objects.zarr instead.", show_default=False)
     ] = None,
-    pixel_size_mm: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Height and width of a pixel of the pictures.", show_default=False),
-    ] = None,
-    polarity: Annotated[
-        Polarity, typer.Option(help="Objects are dark or bright; auto: as most borders have it.")
-    ] = Polarity.auto,
-    crop_bottom: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Lines of a scale bar at the bottom of each picture; EcoTaxa's if absent.",
-            show_default=False,
-        ),
-    ] = None,
+    pixel_size_mm: PixelSize = None,
+    polarity: SeenPolarity = None,
+    crop_bottom: CropBottom = None,
     target_precision: Annotated[
         float | None,
         typer.Option(
@@ -75,6 +63,7 @@ def predict(
     from seston.config import Classification, checked
     from seston.errors import ConfigError
     from seston.stages import predict as stage
+    from seston.stages.learning_set import seen_as
 
     if (images is None) == (objects is None):
         raise ConfigError("give either --images or --objects")
@@ -82,9 +71,9 @@ def predict(
         Classification, model=model, engine=engine, gpus=gpus, batch_size=batch_size,
         target_precision=target_precision, unknown_false_alarm=unknown_false_alarm,
     )  # fmt: skip
-    how = stage.Pictures(
-        pixel_size_mm, polarity.value, "auto" if crop_bottom is None else crop_bottom
-    )
+    given = told(pixel_size_mm=pixel_size_mm, polarity=polarity, crop_bottom=crop_bottom)
+    seen = seen_as(model, given)
+    how = stage.Pictures(seen.pixel_size_mm, seen.polarity, seen.crop_bottom)
     with connect(cores, memory, scheduler, gpus=gpus) as client:
         if images is not None:
             done = stage.predict_pictures(settings, images, out, client, how)

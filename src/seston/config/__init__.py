@@ -11,6 +11,7 @@ from seston.config.learning import (
     Classification,
     FilterTraining,
     HeadName,
+    LearningPictures,
     SemanticTraining,
     Training,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "HeadName",
     "Ingest",
     "Instrument",
+    "LearningPictures",
     "Name",
     "Optics",
     "Particles",

@@ -89,6 +89,23 @@ class Training(Strict):
         return self.fine_tune and self.inputs != "measured"
 
 
+class LearningPictures(Strict):
+    """How the pictures of a learning set are to be seen, where their source does not tell it."""
+
+    polarity: Literal["auto", "dark", "bright"] = Field(
+        "auto", description="objects beside their background; auto: as most borders have it"
+    )
+    crop_bottom: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="lines cut off below each picture; auto: EcoTaxa's scale bar, if any"
+    )
+    pixel_size_mm: tuple[Positive, Positive] | None = Field(
+        None, description="height and width of a pixel, where the learning set tells none"
+    )
+    statuses: tuple[Literal["validated", "predicted", "dubious"], ...] = Field(
+        ("validated",), min_length=1, description="which of EcoTaxa's rows count"
+    )
+
+
 class Classification(Strict):
     """Which model names the objects, and how it is trained where it is not there yet."""
 
@@ -96,6 +113,7 @@ class Classification(Strict):
     learning_set: Path | None = Field(
         None, description="folder of classes from which the workflow trains the model"
     )
+    pictures: LearningPictures = LearningPictures()
     training: Training = Training()
     target_precision: Fraction | None = Field(
         None,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from seston.errors import ModelError
+from seston.learn.card_parts import check_card
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
 FILES = (
@@ -49,7 +50,8 @@ class Card:
         whether it was ``fine_tuned``. The name is None where only measured features are used.
     preprocessing : dict
         ``image_size`` (pixels), ``mean`` and ``std`` of the network's input, ``size_inputs``,
-        ``size_unit``, ``background``; ``inputs``: deep, measured or both, and which are
+        ``size_unit``, ``background``; ``polarity`` and ``crop_bottom`` of the pictures, as they
+        were asked for; ``inputs``: deep, measured or both, and which are
         ``measured``.
     head : dict
         ``kind`` and the settings of its fit.
@@ -87,8 +89,8 @@ class Card:
 
     @property
     def size_unit(self) -> Literal["mm", "pixel"]:
-        """Unit of the sizes that the model was told."""
-        unit: Literal["mm", "pixel"] = self.preprocessing["size_unit"]
+        """Unit of the sizes that the model was told; pixel where it was told none."""
+        unit: Literal["mm", "pixel"] = self.preprocessing.get("size_unit", "pixel")
         return unit
 
     def check_pixel_size(self, pixel_height: float, pixel_width: float, where: str) -> None:
@@ -135,7 +137,8 @@ def load_card(model: Path, kind: str = "") -> Card:
     Raises
     ------
     ModelError
-        It is missing, damaged or changed since it was written.
+        It is missing, damaged or changed since it was written, or a part of it is not what a card
+        holds.
     """
     path, cure = Path(model) / CARD, cure_of(kind)
     try:
@@ -149,12 +152,13 @@ def load_card(model: Path, kind: str = "") -> Card:
         raise ModelError(
             f"the model has no card that can be read: {error.strerror}", where=path, cure=cure
         ) from None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError("the card is damaged", where=path, cure=cure) from None
     if not intact:
         raise ModelError("the card was changed since it was written", where=path, cure=cure)
+    check_card(facts, path, cure)
     return card
 
 
@@ -198,9 +202,9 @@ def _loaded(path: Path, card: Card, load: Callable[[bytes], Mapping[str, Any]]) 
         raise ModelError("the weights are not those of the card", where=path, cure=cure)
     try:
         return dict(load(content))
-    except safetensors.SafetensorError:
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError):
         raise ModelError("the weights are damaged", where=path, cure=cure) from None
 
 
 def _text(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, sort_keys=True, ensure_ascii=True)
+    return json.dumps(facts, sort_keys=True, ensure_ascii=True, allow_nan=False)

@@ -37,6 +37,10 @@ vignette whose two are nearer is looked at again in float32 (the best is less th
 as the next). Measured in docs/performance.md: labels then are those of float32."""
 
 
+#: What tensors raise that are none of such a model.
+_MISFIT = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What a model found in vignettes.
@@ -185,7 +189,7 @@ class Model:
         if pixel_size_mm is None:
             raise InputError(
                 "the model learned sizes in mm, and no pixel size is given",
-                cure="Give the pixel size of the vignettes.",
+                cure="Give the height and width of a pixel (--pixel-size-mm HEIGHT WIDTH).",
             )
         return sizes
 
@@ -235,7 +239,7 @@ def load_model(
         extractor = _extractor(
             card, arrays, folder / WEIGHTS, best_device(device), batch_size, engine
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except _MISFIT as error:
         if isinstance(error, ModelError | ConfigError):
             raise
         raise ModelError("the card and the weights do not fit", where=folder, cure=CURE) from None
@@ -250,7 +254,7 @@ def load_model(
 def _familiar(arrays: dict[str, Any], folder: Path) -> Familiar | None:
     try:
         return Familiar.from_arrays(arrays) if arrays else None
-    except (KeyError, TypeError, ValueError):
+    except _MISFIT:
         raise ModelError("the prototypes are damaged", where=folder, cure=CURE) from None
 
 
@@ -275,7 +279,7 @@ def _extractor(
 
 def _backbone(card: Card, arrays: dict[str, Any], path: Path) -> backbones.Backbone:
     name, facts = str(card.backbone["name"]), card.preprocessing
-    built = backbones.build(name)
+    built = backbones.build(name, int(facts["image_size"]))
     backbones.fill(built.module, _part(arrays, "backbone."), path)
     mean, std = float(facts["mean"]), float(facts["std"])
     return backbones.Backbone(name, built.module, built.n_features, mean, std)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seston.atomic import check_apart, check_replaceable, named, new_folder
 
@@ -18,7 +19,11 @@ SHOWN = 8
 
 
 def evaluate(
-    model: Path, images: Path | None, out: Path | None, taxonomy: Path | None = None
+    model: Path,
+    images: Path | None,
+    out: Path | None,
+    taxonomy: Path | None = None,
+    told: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Evaluate a model, and write a page and a JSON file into a folder.
 
@@ -34,6 +39,8 @@ def evaluate(
         nothing is written.
     taxonomy : Path, optional
         Table that tells which taxa the labels of the images stand for.
+    told : mapping, optional
+        How the images are to be seen, see `seston.stages.learning_set.seen_as`.
 
     Raises
     ------
@@ -46,13 +53,16 @@ def evaluate(
     """
     from seston.learn.judging.evaluate import evaluate as measure
     from seston.report.evaluation import write_evaluation
-    from seston.stages.learning_set import open_learning_set
+    from seston.stages.learning_set import open_learning_set, seen_as
 
     if out is not None:
         check_replaceable(out, _OURS)
         if images is not None:
             check_apart(out, images)
-    pictures = None if images is None else open_learning_set(images, taxonomy=taxonomy)
+    pictures = None
+    if images is not None:
+        seen = seen_as(model, told or {}).model_dump()
+        pictures = open_learning_set(images, taxonomy=taxonomy, **seen)
     found = measure(model, pictures)
     if out is not None:
         with new_folder(out, _OURS) as draft:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from seston.config import LearningPictures, checked
 from seston.errors import InputError, StoreError
+from seston.learn.card import load_card
 from seston.learn.preprocess import Polarity
 from seston.learn.sets.collect import collect
 from seston.learn.sets.examples import (
@@ -41,6 +44,7 @@ def open_learning_set(
     taxonomy: Path | Taxonomy | None = None,
     polarity: Polarity = "auto",
     crop_bottom: int | Literal["auto"] = "auto",
+    pixel_size_mm: tuple[float, float] | None = None,
     images: Path | None = None,
     statuses: Collection[str] = VALIDATED,
 ) -> LearningSet:
@@ -59,6 +63,8 @@ def open_learning_set(
         majority have it. EcoTaxa's pictures and those of campaigns are known.
     crop_bottom : int or "auto"
         Lines cut off below each picture; ``auto``: EcoTaxa's footer, where there is one.
+    pixel_size_mm : (height, width), mm, optional
+        Of a pixel, where the source tells none.
     images : Path, optional
         Folder from which the paths of a table are meant; that of the table by default.
     statuses : collection of str
@@ -84,15 +90,42 @@ def open_learning_set(
     objects = objects_of(path)
     if objects is None and not _is_ecotaxa(path):
         return read_learning_set(
-            path, taxonomy=known, polarity=polarity, crop_bottom=crop_bottom, images=images
-        )
+            path, taxonomy=known, polarity=polarity, crop_bottom=crop_bottom,
+            pixel_size_mm=pixel_size_mm, images=images,
+        )  # fmt: skip
     left_out = LeftOut()
-    if objects is not None:
+    if objects is None:
         return collect(
-            objects.parent, _of_objects(objects, left_out), left_out, taxonomy=known, crop_bottom=0
-        )
-    examples = _of_ecotaxa(path, statuses, left_out)
-    return collect(path, examples, left_out, taxonomy=known, crop_bottom=crop_bottom)
+            path, _of_ecotaxa(path, statuses, left_out), left_out, taxonomy=known,
+            crop_bottom=crop_bottom, pixel_size_mm=pixel_size_mm,
+        )  # fmt: skip
+    examples = _of_objects(objects, left_out)
+    found = collect(
+        objects.parent, examples, left_out, taxonomy=known, crop_bottom=0,
+        pixel_size_mm=pixel_size_mm,
+    )  # fmt: skip
+    return replace(found, crop_bottom="auto")  # of pictures nothing was asked
+
+
+def seen_as(model: Path, told: Mapping[str, Any]) -> LearningPictures:
+    """Say how pictures are to be seen by a model: as is told, else as those that it learned from.
+
+    Parameters
+    ----------
+    model : Path
+    told : mapping
+        Some keys of `LearningPictures`, with what a person gave for them.
+
+    Raises
+    ------
+    ModelError
+        The card of the model is missing or damaged.
+    ConfigError
+        A value is wrong.
+    """
+    learned = load_card(model).preprocessing
+    known = {name: learned[name] for name in ("polarity", "crop_bottom") if name in learned}
+    return checked(LearningPictures, **(known | dict(told)))
 
 
 def _is_ecotaxa(path: Path) -> bool:

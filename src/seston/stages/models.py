@@ -81,10 +81,10 @@ def summary(path: Path, card: Card) -> dict[str, Any]:
 
 
 def interval_of(metrics: dict[str, Any], name: str) -> list[float] | None:
-    """Give the limits of a metric where the card tells them."""
-    found = metrics.get("intervals", {})
-    limits = found.get(name) if isinstance(found, dict) else None
-    return list(limits) if isinstance(limits, (list, tuple)) and len(limits) == 2 else None
+    """Give the limits of a metric where the card tells them: over samples, if these are known."""
+    found = metrics.get("intervals", {}).get(name, {})
+    limits: list[float] | None = found.get("samples", found.get("objects"))
+    return limits
 
 
 def as_json(found: Found, *, whole: bool) -> str:

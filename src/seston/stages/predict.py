@@ -103,6 +103,7 @@ def predict_pictures(
         The model is missing, damaged, or does not fit.
     """
     folder, names = _listed(source)
+    _check_sizes(settings.model, source, how)
     names, how = _with_polarity(folder, names, how)
     scorer = _PictureScorer(settings, choose_once(client, settings), folder, how)
     unreadable: list[str] = []
@@ -120,7 +121,7 @@ def predict_pictures(
             raise InputError(
                 f"no picture could be read, of {len(unreadable)}",
                 where=source,
-                cure="PNG, JPEG, TIFF and BMP files are read.",
+                cure="PNG, JPEG, TIFF and BMP files are read, of 8 bits.",
             )
     _list_unreadable(out, unreadable)
     return Predicted(written, len(unreadable))
@@ -210,6 +211,17 @@ class _PictureScorer:
 
 
 # ------------------------------------------------------------------------------------ sources
+def _check_sizes(model: Path, source: Path, how: Pictures) -> None:
+    from seston.learn import load_card
+
+    if load_card(model).size_unit == "mm" and how.pixel_size_mm is None:
+        raise InputError(
+            "the model learned sizes in mm, and pictures tell none",
+            where=source,
+            cure="Give --pixel-size-mm HEIGHT WIDTH: those of a pixel of these pictures.",
+        )
+
+
 def _with_polarity(
     folder: Path, names: Iterator[str], how: Pictures
 ) -> tuple[Iterator[str], Pictures]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from seston.atomic import check_apart, check_replaceable, named, new_file
 from seston.cluster import available_cores
-from seston.config import Config, Training, explain
+from seston.config import Config, LearningPictures, Training, explain
 from seston.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def train(config: Config, *, resume: bool = True) -> None:
         )
     train_on(
         settings.learning_set, settings.model, settings.training,
-        taxonomy=config.taxonomy, resume=resume,
+        taxonomy=config.taxonomy, pictures=settings.pictures, resume=resume,
     )  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def train_on(
     settings: Training,
     *,
     taxonomy: Path | None = None,
+    pictures: LearningPictures | None = None,
     resume: bool = True,
 ) -> Card:
     """Train a classifier from a learning set of any kind, write it, and draw its curves.
@@ -78,6 +79,8 @@ def train_on(
     settings : Training
     taxonomy : Path, optional
         Table of taxa.
+    pictures : LearningPictures, optional
+        How the pictures are seen.
     resume : bool
         Go on where a killed training of the same model stood.
 
@@ -99,8 +102,9 @@ def train_on(
     check_apart(model, learning_set)
     check_replaceable(model, named(*FILES))  # now: to open many pictures takes minutes
     learn.use_threads(available_cores())
-    pictures = open_learning_set(learning_set, taxonomy=taxonomy)
-    card = learn.train(pictures, model, settings, resume=resume)
+    seen = (pictures or LearningPictures()).model_dump()
+    found = open_learning_set(learning_set, taxonomy=taxonomy, **seen)
+    card = learn.train(found, model, settings, resume=resume)
     draw_curves(model)
     _tell(card)
     return card

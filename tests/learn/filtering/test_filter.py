@@ -180,15 +180,21 @@ def test_trees_that_would_be_walked_out_of_are_refused(copy: Path) -> None:
 def test_a_card_of_another_kind_is_refused(copy: Path) -> None:
     card = load_card(copy)
     wrong = (
-        ({"head": {**card.head, "kind": "boosting"}}, "is no filter"),
-        ({"head": {**card.head, "threshold": "low"}}, "tells no filter"),
+        (
+            {
+                "head": {**card.head, "kind": "semantic", "least_score": 0.5},
+                "backbone": {"name": None, "widths": [8, 8]},
+            },
+            "is no filter",
+        ),
+        ({"head": {**card.head, "kind": "boosting"}}, "`preprocessing.image_size`"),
+        ({"head": {**card.head, "threshold": "low"}}, "`head.threshold`"),
         ({"taxa": (*TAXA, "third")}, "tells no filter"),
-        ({"preprocessing": {"measured": ["area", "no such"]}}, "tells no filter"),
+        ({"preprocessing": {"measured": ["area", "no such"]}}, "`preprocessing.measured.1`"),
         ({"preprocessing": {"measured": ["area"]}}, "the trees do not fit"),
     )
     for changes, words in wrong:
-        forge(copy, **{"head": card.head, "taxa": TAXA, "preprocessing": card.preprocessing,
-                       **changes})  # fmt: skip
+        (copy / "card.json").write_text(dataclasses.replace(card, **changes).text())
         with pytest.raises(ModelError, match=words):
             load_filter(copy)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tiny
 from seston.config import Segmentation, SemanticTraining
 from seston.errors import InputError, ModelError
 from seston.frame import AnnotatedFrame, Instance
@@ -175,8 +177,7 @@ def test_a_classifier_of_vignettes_is_no_network_for_frames(trained: Path, tmp_p
     from seston.learn import load_card
 
     card = load_card(trained)
-    other = type(card)(**{**{f: getattr(card, f) for f in card.__dataclass_fields__},
-                          "head": {"kind": "linear"}})  # fmt: skip
+    other = dataclasses.replace(card, **tiny.CARD_PARTS)
     (tmp_path / "card.json").write_text(other.text())
     with pytest.raises(ModelError, match="finds nothing in frames"):
         load_semantic(tmp_path)

@@ -234,7 +234,15 @@ def _of_others(
         raise InputError(
             "no label of what it did not learn from is a taxon of the model",
             where=pictures.name,
-            cure=f"The model knows: {', '.join(card.taxa[:8])} …; rename the labels to these.",
+            cure=f"The model knows: {', '.join(card.taxa[:8])} …; rename the labels to these, or "
+            "give a table that tells which taxa they stand for (--taxonomy).",
+        )
+    if card.size_unit == "mm" and pictures.pixel_sizes_mm is None:
+        raise InputError(
+            "the model learned sizes in mm, and not all pictures tell theirs",
+            where=pictures.name,
+            cure="Give --pixel-size-mm HEIGHT WIDTH, or let the set tell the sizes of its pixels: "
+            "docs/learning-sets.md.",
         )
     loaded = load_model(model, device=device)
     scores = _scores(loaded, pictures, np.arange(len(truth)))

@@ -19,6 +19,8 @@ from seston.learn.card import CURE, Card
 from seston.learn.sets.splits import TEST, VALIDATION
 
 HELD_OUT = "held_out.safetensors"
+#: Kind of the numbers of each column: with a point, with a sign, or without.
+_KINDS = {"scores": "f", "labels": "i", "groups": "i", "parts": "u", "distance": "f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,28 @@ def load_held_out(model: Path, card: Card) -> HeldOut:
         raise ModelError("is not the record of the card", where=path, cure=CURE)
     try:
         arrays = safetensors.numpy.load(content)
-        return HeldOut(**{f.name: arrays[f.name] for f in fields(HeldOut) if f.name in arrays})
-    except (safetensors.SafetensorError, TypeError):  # a column that must be there is not
+        record = HeldOut(**{f.name: arrays[f.name] for f in fields(HeldOut) if f.name in arrays})
+    except (safetensors.SafetensorError, ValueError, TypeError, KeyError, AttributeError):
+        # also where a column that must be there is not
         raise ModelError("the record is damaged", where=path, cure=CURE) from None
+    if wrong := _wrong(record, len(card.taxa)):
+        raise ModelError(f"the record is damaged: {wrong}", where=path, cure=CURE)
+    return record
+
+
+def _wrong(record: HeldOut, n_taxa: int) -> str:
+    """Say what a record has that none of such a model can have; nothing where all is right."""
+    n = len(record.labels) if record.labels.ndim else -1
+    for name, values in record.arrays.items():
+        shape = (n, n_taxa) if name == "scores" else (n,)
+        if values.shape != shape or values.dtype.kind != _KINDS[name]:
+            return (
+                f"`{name}` is {values.dtype}{list(values.shape)}, not {_KINDS[name]}{list(shape)}"
+            )
+        if not np.isfinite(values).all():
+            return f"`{name}` holds what is no number"
+    if (record.scores < 0).any():
+        return "`scores` are negative"
+    if n and not 0 <= record.labels.min() <= record.labels.max() < n_taxa:
+        return f"`labels` are not from 0 to {n_taxa - 1}"
+    return "" if np.isin(record.parts, (VALIDATION, TEST)).all() else "`parts` are of no such part"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import itertools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,27 +59,37 @@ class Backbone:
     std: float
 
 
-def build(name: str) -> Backbone:
+def build(name: str, side: int | None = None) -> Backbone:
     """Make a backbone with random weights.
 
     Three equal channels through a first layer are one channel through the sum of its weights,
     so the network takes the grey picture once and not thrice.
 
+    Parameters
+    ----------
+    name : str
+        Its name in timm.
+    side : int, optional
+        Of the squares that it is to take, pixels; without it, what it takes by itself. A network
+        of convolutions takes any; a transformer is made for one.
+
     Raises
     ------
     ModelError
-        timm has no such network, or it cannot take one channel.
+        timm has no such network, or it cannot take one channel, or squares of this side.
     """
-    return _create(name, pretrained=False)
+    return _create(name, side, pretrained=False)
 
 
-def pretrained(name: str, weights: str) -> tuple[Backbone, str]:
+def pretrained(name: str, weights: str, side: int | None = None) -> tuple[Backbone, str]:
     """Make a backbone with the weights it was trained to.
 
     Parameters
     ----------
     name : str
         Its name in timm.
+    side : int, optional
+        See `build`. What a transformer learned of places is resampled to it, as timm does.
     weights : str
         ``package`` (the file of an installed package), ``timm`` (timm downloads them, or has
         them in its cache), or the path of a file in safetensors or torch's format.
@@ -95,19 +106,20 @@ def pretrained(name: str, weights: str) -> tuple[Backbone, str]:
         The weights are missing, damaged, or belong to another network.
     """
     if weights == "timm":
-        backbone = _create(name, pretrained=True)
+        backbone = _create(name, side, pretrained=True)
         return backbone, _hash_of_tensors(backbone.module.state_dict())
     path = _packaged_file(name) if weights == "package" else Path(weights)
     content = _read(path)
     sha256 = hashlib.sha256(content).hexdigest()
     if weights == "package" and sha256 != PACKAGED[name][2]:
         raise ModelError("the weights are not the ones we know", where=path, cure=_PACKAGE_CURE)
-    backbone = build(name)
-    _load(backbone, _tensors(path, content), path)
+    tensors = _tensors(path, content)
+    backbone = build(name, side)
+    _load(backbone, tensors, path)
     return backbone, sha256
 
 
-def _create(name: str, *, pretrained: bool) -> Backbone:
+def _create(name: str, side: int | None, *, pretrained: bool) -> Backbone:
     timm = import_timm()
     if not name.replace(".", "").replace("_", "").replace("-", "").isalnum():
         # timm would take it for an address, and fetch the network from there.
@@ -116,18 +128,45 @@ def _create(name: str, *, pretrained: bool) -> Backbone:
             where="classification.backbone",
             cure="timm.list_models() lists them.",
         )
+    sized: dict[str, int] = {}
     try:
-        module = timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0)
-    except (RuntimeError, OSError, ValueError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        own = timm.get_pretrained_cfg(name)
+        if side is not None and own.fixed_input_size:
+            sized = {"img_size": side}
+        module = timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0, **sized)
+    except (RuntimeError, OSError, ValueError, NotImplementedError, TypeError, AssertionError) as e:
+        if side is not None and sized and isinstance(e, TypeError | AssertionError):
+            raise _other_side(name, side, own.input_size[-1]) from None
+        reason = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise ModelError(
             f"timm cannot give the backbone {name!r}: {reason}",
             where="classification.backbone",
             cure="timm.list_models(pretrained=True) lists its networks; without a network "
             "connection, set `weights` to package or to a file.",
         ) from None
+    if side is not None and not _takes(module.eval(), side):
+        raise _other_side(name, side, module.pretrained_cfg["input_size"][-1])
     mean, std = (sum(module.pretrained_cfg[key]) / 3 for key in ("mean", "std"))
     return Backbone(name, module.eval(), int(module.head_hidden_size), float(mean), float(std))
+
+
+def _takes(module: nn.Module, side: int) -> bool:
+    import torch
+
+    try:
+        with torch.inference_mode():
+            module(torch.zeros(1, 1, side, side))
+    except (RuntimeError, AssertionError, ValueError):
+        return False
+    return True
+
+
+def _other_side(name: str, side: int, own: int) -> ModelError:
+    return ModelError(
+        f"{name} cannot take pictures of {side} x {side} pixels: it was made for {own} x {own}",
+        where="classification.training.image_size",
+        cure=f"Give --image-size {own} (`image_size: {own}`), or another backbone.",
+    )
 
 
 def _packaged_file(name: str) -> Path:
@@ -161,29 +200,43 @@ def _read(path: Path) -> bytes:
 def _tensors(path: Path, content: bytes) -> dict[str, Any]:
     """Read named tensors; nothing else that a file may hold is ever run."""
     import io
-    import pickle
 
-    import safetensors
     import safetensors.torch
     import torch
 
     try:
         if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load(content))
-        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        safetensors.SafetensorError,
-    ):
-        raise ModelError(
-            "the file holds no plain weights",
-            where=path,
-            cure="Give a file of tensors only, in safetensors or torch's format.",
-        ) from None
-    return _unwrapped(found, path)
+            found: object = safetensors.torch.load(content)
+        else:
+            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        tensors = _unwrapped(found, path)
+        plain = all(map(_is_plain, tensors.values()))
+    except Exception:  # a file that is cut or made up can raise whatever its reader meets
+        raise _no_weights(path) from None
+    if not plain:
+        raise _no_weights(path)
+    return tensors
+
+
+def _is_plain(value: object) -> bool:
+    """Say whether this is a tensor of real numbers that are there, each of them."""
+    import torch
+
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not (value.is_quantized or value.is_complex())
+        and bool(torch.isfinite(value).all())
+    )
+
+
+def _no_weights(path: Path) -> ModelError:
+    return ModelError(
+        "the file holds no plain weights with names",
+        where=path,
+        cure="Give a file of named tensors only, in safetensors or torch's format.",
+    )
 
 
 def _unwrapped(found: object, path: Path) -> dict[str, Any]:
@@ -191,7 +244,7 @@ def _unwrapped(found: object, path: Path) -> dict[str, Any]:
         if isinstance(found, Mapping) and isinstance(found.get(key), Mapping):
             found = found[key]
     if not isinstance(found, Mapping):
-        raise ModelError("the file holds no named weights", where=path, cure=_PACKAGE_CURE)
+        raise _no_weights(path)
     return {str(k).removeprefix("module."): v for k, v in found.items()}
 
 
@@ -199,6 +252,7 @@ def _load(backbone: Backbone, tensors: dict[str, Any], path: Path) -> None:
     cfg: dict[str, Any] = backbone.module.pretrained_cfg  # type: ignore[assignment]
     if "_conv_stem.weight" in tensors:
         tensors = _in_timm_names(backbone.name, tensors, path)
+    tensors = _of_its_size(backbone.module, tensors, path)
     first, classifier = (_names(cfg.get(key)) for key in ("first_conv", "classifier"))
     tensors = {k: v for k, v in tensors.items() if k.rpartition(".")[0] not in classifier}
     for name in first:
@@ -206,6 +260,17 @@ def _load(backbone: Backbone, tensors: dict[str, Any], path: Path) -> None:
         if weight is not None and weight.ndim == 4 and weight.shape[1] > 1:
             tensors[f"{name}.weight"] = weight.sum(dim=1, keepdim=True)
     fill(backbone.module, tensors, path)
+
+
+def _of_its_size(module: nn.Module, tensors: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Resample what a transformer learned of places to the size of pictures it was built for."""
+    adapt = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+    if adapt is None or not module.pretrained_cfg["fixed_input_size"]:  # type: ignore[index]
+        return tensors
+    try:
+        return dict(adapt(tensors, module))
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        raise _misfit(type(module).__name__, path) from None
 
 
 def _names(given: str | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -230,7 +295,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Any], path: Path) -> None:
     """
     try:
         module.load_state_dict(tensors, strict=True)
-    except (RuntimeError, TypeError, AttributeError):
+    except (RuntimeError, TypeError, AttributeError, IndexError):
         raise _misfit(type(module).__name__, path) from None
 
 

@@ -106,8 +106,9 @@ def choose_engine(wanted: str, model: Path, device: str | None, batch_size: int)
         return engines.EAGER
     if wanted != engines.AUTO:
         return wanted
-    place = place_of(int(card.preprocessing["image_size"]), device_of(device), batch_size)
-    return choose(wanted, backbones.build(str(card.backbone["name"])), place)
+    side = int(card.preprocessing["image_size"])
+    place = place_of(side, device_of(device), batch_size)
+    return choose(wanted, backbones.build(str(card.backbone["name"]), side), place)
 
 
 def cache_folder() -> Path:

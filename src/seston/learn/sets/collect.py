@@ -38,6 +38,7 @@ def collect(
     taxonomy: Taxonomy | None = None,
     polarity: Polarity = "auto",
     crop_bottom: int | Literal["auto"] = "auto",
+    pixel_size_mm: tuple[float, float] | None = None,
 ) -> LearningSet:
     """Make a learning set of the examples of a source.
 
@@ -54,6 +55,8 @@ def collect(
         Of objects, where an example does not tell it. ``auto``: the borders of the majority.
     crop_bottom : int or "auto"
         Lines cut off below each vignette. ``auto``: the footer of EcoTaxa, where there is one.
+    pixel_size_mm : (height, width), mm, optional
+        Of a pixel, where an example does not tell it.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def collect(
     ConfigError
         No label is in the table of taxa.
     """
-    draft = _Draft(taxonomy or Taxonomy(), crop_bottom, left_out)
+    draft = _Draft(taxonomy or Taxonomy(), crop_bottom, left_out, pixel_size_mm)
     for example in examples:
         draft.add(example)
     draft.check_table(source)
@@ -83,8 +86,13 @@ class _Draft:
     """Examples so far."""
 
     def __init__(
-        self, taxonomy: Taxonomy, crop_bottom: int | Literal["auto"], left_out: LeftOut
+        self,
+        taxonomy: Taxonomy,
+        crop_bottom: int | Literal["auto"],
+        left_out: LeftOut,
+        pixel_size_mm: tuple[float, float] | None,
     ) -> None:
+        self._pixel_size_mm = pixel_size_mm
         self._taxonomy, self._crop_bottom, self._left_out = taxonomy, crop_bottom, left_out
         self._vignettes = RaggedDraft()
         self._borders: list[int] = []
@@ -110,7 +118,7 @@ class _Draft:
         self._first.setdefault(name, (example.lineage or tuple(folders), own))
         self.names.append(name)
         told = (example.origin, example.group, example.part)
-        self._rows.append((*told, example.pixel_size_mm, example.bright))
+        self._rows.append((*told, example.pixel_size_mm or self._pixel_size_mm, example.bright))
 
     def check_table(self, source: Path) -> None:
         """Refuse a table of taxa that tells nothing of these labels: it would do nothing."""
@@ -149,6 +157,8 @@ class _Draft:
             taxonomy={name: self._taxon(name) for name in taxa},
             polarity="bright" if turned.mean() > 0.5 else "dark",
             left_out=dict(self._left_out.reasons),
+            asked_polarity=polarity,
+            crop_bottom=self._crop_bottom,
         )
 
     def _taxon(self, name: str) -> Taxon:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import cv2
 import numpy as np
@@ -38,30 +38,64 @@ def read_picture(path: Path) -> NDArray[np.uint8] | None:
     Returns
     -------
     array (y, x), uint8, or None
-        Grey levels; of colours the luminance. None where it is no picture, is damaged, or claims
-        more than 67 million pixels.
+        Grey levels; of colours the luminance. What is transparent is white: there is nothing, and
+        a page or a screen shows it so. None where it is no picture, is damaged, claims more than
+        67 million pixels, or has more than 8 bits: no file tells how many of its 16 a camera used
+        (12 or 14 are common), and a wrong scale would make another picture of it.
     """
+    grey = _decoded(path)
+    return None if grey is None or grey.dtype != np.uint8 else np.asarray(grey, np.uint8)
+
+
+def is_deep(path: Path) -> bool:
+    """Say whether a file is a picture that has more than 8 bits, and is not read for that."""
+    grey = _decoded(path)
+    return grey is not None and grey.dtype != np.uint8
+
+
+def _decoded(path: Path) -> NDArray[Any] | None:
     try:
         if path.stat().st_size > MOST_BYTES:
             return None
         content = path.read_bytes()
-        if not _is_small(content):
+        seen = _small(content)
+        if seen is None:
             return None
-        grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        way = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH
+        grey = cv2.imdecode(np.frombuffer(content, np.uint8), way)
+        if grey is None or grey.size == 0:
+            return None
+        return _on_white(content) if seen and grey.dtype == np.uint8 else grey
     except _DAMAGE:
         return None
-    return None if grey is None or grey.size == 0 else np.asarray(grey, np.uint8)
 
 
-def _is_small(content: bytes) -> bool:
-    """Look at the size that a header claims, before memory is taken for it."""
+def _small(content: bytes) -> bool | None:
+    """Look at the header, before memory is taken for what it claims.
+
+    Returns
+    -------
+    bool or None
+        Whether parts may be transparent; None where it is too large, or no picture.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
-            return 0 < picture.width * picture.height <= MOST_PIXELS
+            small = 0 < picture.width * picture.height <= MOST_PIXELS
+            return picture.has_transparency_data if small else None
     except (UnidentifiedImageError, Image.DecompressionBombError):
-        return False
+        return None
+
+
+def _on_white(content: bytes) -> NDArray[Any]:
+    """Decode by Pillow: OpenCV darkens colours by their alpha in some formats, in others not."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+        whole = np.asarray(picture.convert("RGBA"))
+    grey, alpha = cv2.cvtColor(whole[..., :3], cv2.COLOR_RGB2GRAY), whole[..., 3] / 255
+    return np.rint(grey * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
 def read_pictures(

@@ -16,6 +16,7 @@ LEVEL: Final = "/"
 
 #: Why something of a source is not in the learning set.
 UNREADABLE = "files cannot be read"
+TOO_DEEP = "pictures of more than 8 bits"
 MISSING = "files are not there"
 OUTSIDE = "files lie outside of the folder"
 BLANK = "blank pictures"

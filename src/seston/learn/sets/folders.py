@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from seston.errors import InputError
-from seston.learn.sets.decode import PICTURES, read_pictures
-from seston.learn.sets.examples import LEVEL, UNREADABLE, Example, LeftOut
+from seston.learn.sets.decode import PICTURES, is_deep, read_pictures
+from seston.learn.sets.examples import LEVEL, TOO_DEEP, UNREADABLE, Example, LeftOut
 from seston.learn.sets.parts import PARTS, UNTOLD
 
 FACTS = "learning_set.json"
@@ -121,11 +121,11 @@ def read_folder(folder: Path, left_out: LeftOut) -> Iterator[Example]:
     seen: set[str] = set()
     for (one, origin), vignette in read_pictures(items):
         if vignette is None:
-            left_out.damaged(origin, UNREADABLE)
+            left_out.damaged(origin, TOO_DEEP if is_deep(folder / origin) else UNREADABLE)
             continue
         seen.add(one.label)
         yield Example(one.label, vignette, origin, "", one.part, size, bright)
-    _check_every_class(folder, classes, seen)
+    _check_every_class(folder, classes, seen, left_out)
 
 
 def read_facts(path: Path) -> tuple[tuple[float, float] | None, bool | None]:
@@ -163,11 +163,17 @@ def _positive(size: float) -> bool:
     return bool(np.isfinite(size)) and size > 0
 
 
-def _check_every_class(folder: Path, classes: list[ClassFolder], seen: set[str]) -> None:
+def _check_every_class(
+    folder: Path, classes: list[ClassFolder], seen: set[str], left_out: LeftOut
+) -> None:
     empty = sorted({one.label for one in classes} - seen)
     if empty:
+        told = f"; left out: {left_out.told()}" if left_out.reasons else ""
+        deep = left_out.reasons[TOO_DEEP] > 0
         raise InputError(
-            f"no readable PNG or JPEG in {', '.join(empty)}",
+            f"no readable PNG or JPEG in {', '.join(empty)}{told}",
             where=folder,
-            cure="Add pictures to the folder of this taxon, or remove it.",
+            cure="Convert all pictures to 8 bits, with one scale for all."
+            if deep
+            else "Add pictures to the folder of this taxon, or remove it.",
         )

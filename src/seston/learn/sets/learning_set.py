@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from seston.errors import InputError
+from seston.learn.card_parts import is_plain
 from seston.taxonomy import Taxon
 
 
@@ -49,6 +51,9 @@ class LearningSet:
         ``dark`` or ``bright``: of objects as they are in the files. (Here all are dark.)
     left_out : mapping of int
         How many things of the source are not in the set, by the reason.
+    asked_polarity : {"auto", "dark", "bright"}
+    crop_bottom : int or "auto"
+        As the pictures were asked to be seen: others of the kind are to be seen so too.
     """
 
     name: str
@@ -65,6 +70,18 @@ class LearningSet:
     taxonomy: Mapping[str, Taxon] = field(default_factory=dict)
     polarity: Literal["dark", "bright"] = "dark"
     left_out: Mapping[str, int] = field(default_factory=dict)
+    asked_polarity: Literal["auto", "dark", "bright"] = "auto"
+    crop_bottom: int | Literal["auto"] = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse taxa that no card of a model may have, before anything is learned."""
+        for taxon in self.taxa:
+            if not is_plain(taxon):
+                raise InputError(
+                    f"the label {taxon!r} is empty or holds control characters",
+                    where=self.name,
+                    cure="Rename it; in a table, put each label on one line.",
+                )
 
     @property
     def contradictions(self) -> list[str]:

@@ -29,6 +29,7 @@ def read_learning_set(
     taxonomy: Taxonomy | None = None,
     polarity: Polarity = "auto",
     crop_bottom: int | Literal["auto"] = "auto",
+    pixel_size_mm: tuple[float, float] | None = None,
     images: Path | None = None,
 ) -> LearningSet:
     """Read a learning set from a folder of class folders, or from a table of pictures.
@@ -37,7 +38,7 @@ def read_learning_set(
     ----------
     path : Path
         See `read_folder` and `read_table`.
-    taxonomy, polarity, crop_bottom
+    taxonomy, polarity, crop_bottom, pixel_size_mm
         See `collect`.
     images : Path, optional
         Folder from which the paths of a table are meant.
@@ -56,8 +57,9 @@ def read_learning_set(
         )
     reading = read_table(path, left_out, images) if path.is_file() else read_folder(path, left_out)
     return collect(
-        path, reading, left_out, taxonomy=taxonomy, polarity=polarity, crop_bottom=crop_bottom
-    )
+        path, reading, left_out, taxonomy=taxonomy, polarity=polarity, crop_bottom=crop_bottom,
+        pixel_size_mm=pixel_size_mm,
+    )  # fmt: skip
 
 
 def polarity_of(paths: Sequence[Path]) -> Literal["dark", "bright"]:

@@ -14,8 +14,8 @@ import pandas as pd
 
 from seston.cells import read_cells
 from seston.errors import InputError
-from seston.learn.sets.decode import read_pictures
-from seston.learn.sets.examples import MISSING, OUTSIDE, UNREADABLE, Example, LeftOut
+from seston.learn.sets.decode import is_deep, read_pictures
+from seston.learn.sets.examples import MISSING, OUTSIDE, TOO_DEEP, UNREADABLE, Example, LeftOut
 from seston.learn.sets.parts import PARTS, UNTOLD
 
 #: What a column may be called, in small letters; the first that is there counts.
@@ -81,13 +81,18 @@ def read_table(path: Path, left_out: LeftOut, images: Path | None = None) -> Ite
     for row, vignette in read_pictures(files):
         origin = table["path"].iloc[row]
         if vignette is None:
-            there = (root / origin).exists()
-            left_out.damaged(origin, UNREADABLE if there else MISSING)
+            left_out.damaged(origin, _why_not(root / origin))
             continue
         yield Example(
             table["label"].iloc[row], vignette, origin, table["group"].iloc[row], parts[row],
             sizes[row], bright[row],
         )  # fmt: skip
+
+
+def _why_not(path: Path) -> str:
+    if not path.exists():
+        return MISSING
+    return TOO_DEEP if is_deep(path) else UNREADABLE
 
 
 def _opened(path: Path) -> io.BufferedIOBase:

@@ -109,6 +109,8 @@ def _preprocessing(
         "size_inputs": [] if backbone is None else list(preprocess.SIZE_INPUTS),
         "size_unit": "pixel" if pictures.pixel_sizes_mm is None else "mm",
         "measured": list(trained.measured),
+        "polarity": pictures.asked_polarity,
+        "crop_bottom": pictures.crop_bottom,
     }
 
 

@@ -179,7 +179,8 @@ class _Trainer:
     def _pretrained(self) -> tuple[backbones.Backbone | None, str]:
         if self.settings.inputs == "measured":
             return None, ""
-        return backbones.pretrained(self.settings.backbone, self.settings.weights)
+        settings = self.settings
+        return backbones.pretrained(settings.backbone, settings.weights, settings.image_size)
 
     def _extractor(self, backbone: backbones.Backbone | None) -> Joined:
         network = None
