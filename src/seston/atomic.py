@@ -28,8 +28,6 @@ _SECONDS_BETWEEN_TRIES = 0.1
 
 Ours = Callable[[Path], bool]
 """Says of an entry of a folder whether we wrote it, so that it may go when the folder does."""
-_OF_MACHINES = frozenset({".snakemake_timestamp", ".DS_Store", "Thumbs.db", "desktop.ini"})
-"""What programs leave in folders by themselves: nobody misses it."""
 
 
 @contextmanager
@@ -72,6 +70,16 @@ def named(*patterns: str) -> Ours:
 
 
 NOTHING = named()
+_OF_MACHINES = named(
+    ".snakemake_timestamp",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    ".nfs*",
+    ".*.draft-*",
+    ".*.lock",
+)
+"""What programs, also our own when they are killed, leave in folders: nobody misses it."""
 ANYTHING = named("*")
 """For places of our own, in the results of a campaign: nobody chose their names."""
 
@@ -121,7 +129,7 @@ def check_replaceable(path: Path, ours: Ours = NOTHING) -> None:
         raise StoreError("is a file, not a folder", where=path, cure="Write elsewhere.")
     with _refusal_explained(path):
         entries = sorted(path.iterdir())
-    others = [one.name for one in entries if one.name not in _OF_MACHINES and not ours(one)]
+    others = [one.name for one in entries if not _OF_MACHINES(one) and not ours(one)]
     if others:
         raise StoreError(
             f"holds other things, such as {others[0]}",

@@ -73,9 +73,11 @@ def test_what_a_person_puts_there_meanwhile_is_not_lost(tmp_path: Path) -> None:
     assert _content(target) == {"notes": "of a night"}
 
 
-def test_an_empty_folder_and_what_file_managers_leave_are_no_hindrance(tmp_path: Path) -> None:
+def test_an_empty_folder_and_what_programs_leave_are_no_hindrance(tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
-    (tmp_path / "store" / ".DS_Store").write_text("x")
+    for name in (".DS_Store", ".training.png.lock"):
+        (tmp_path / "store" / name).write_text("x")
+    (tmp_path / "store" / ".training.png.draft-abc").mkdir()
     with new_folder(tmp_path / "store") as draft:
         (draft / "a").write_text("new")
     assert _content(tmp_path / "store") == {"a": "new"}

@@ -274,7 +274,7 @@ def test_parts_share_no_frame(tmp_path: Path) -> None:
     assert not names[0] & names[1]
     assert len(names[0] | names[1]) == 10
     with pytest.raises(InputError, match="one frame"):
-        read_coco(written(tmp_path)).split(40)
+        read_coco(written(tmp_path / "one")).split(40)
 
 
 def held_out(path: Path, *taxa: str, settings: Segmentation | None = None) -> list[str]:
