@@ -197,7 +197,9 @@ def _tuned(
     speed, joules = _timed(
         lambda: model.predict(pictures.vignettes[some], sizes[some]), min(TIMED, len(sizes))
     )
-    size = sum(p.numel() for p in backbones.build(network.backbone).module.parameters())
+    size = sum(
+        p.numel() for p in backbones.build(network.backbone, network.image_size).module.parameters()
+    )
     return tested.scores, tested.labels, {
         "parameters": size + sum(a.size for a in model.head.arrays.values()),
         "images_per_s": speed,
@@ -247,7 +249,7 @@ def _extractor(grid: Grid, cell: Cell) -> tuple[Extractor | Measurer, int]:
     if cell.network == MEASURED:
         return Measurer(), 0
     network = grid.network(cell.network)
-    backbone, _ = backbones.pretrained(network.backbone, network.weights)
+    backbone, _ = backbones.pretrained(network.backbone, network.weights, network.image_size)
     parameters = sum(p.numel() for p in backbone.module.parameters())
     return Extractor(backbone, network.image_size, device()), parameters
 
