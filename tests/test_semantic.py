@@ -13,7 +13,7 @@ from distributed import Client
 
 import tiny
 from campaigns import one_worker
-from seston.atomic import new_folder
+from seston.atomic import named, new_folder
 from seston.campaign import Campaign, load_campaign
 from seston.config import SemanticTraining
 from seston.errors import ConfigError, StoreError
@@ -55,7 +55,7 @@ def write_network(folder: Path, seed: int = 0) -> None:
         SimulatedFrames(0), settings, TAXA, nothing, [SimulatedFrames(0, lines=512).frame(0)],
         hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
-    with new_folder(folder) as draft:
+    with new_folder(folder, named(WEIGHTS, CARD)) as draft:
         (draft / WEIGHTS).write_bytes(content)
         (draft / CARD).write_text(card.text(), "utf-8")
 
