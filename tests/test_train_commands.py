@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def frame(name: str, pixel_mm: float | None) -> AnnotatedFrame:
 
 
 def annotated(folder: Path, *sizes: float | None) -> Path:
+    shutil.rmtree(folder / "frames", ignore_errors=True)
     write_coco(folder / "frames", [frame(f"f{k}", size) for k, size in enumerate(sizes)])
     return folder / "frames" / ANNOTATIONS
 

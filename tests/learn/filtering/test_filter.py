@@ -187,7 +187,7 @@ def test_a_card_of_another_kind_is_refused(copy: Path) -> None:
             },
             "is no filter",
         ),
-        ({"head": {**card.head, "kind": "boosting"}}, "`preprocessing.image_size`"),
+        ({"head": {**card.head, "kind": "boosting"}}, "`metrics.plankton`"),
         ({"head": {**card.head, "threshold": "low"}}, "`head.threshold`"),
         ({"taxa": (*TAXA, "third")}, "tells no filter"),
         ({"preprocessing": {"measured": ["area", "no such"]}}, "`preprocessing.measured.1`"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def frame(name: str = "one", top: int = 10) -> AnnotatedFrame:
 
 
 def written(folder: Path, *frames: AnnotatedFrame) -> Path:
+    shutil.rmtree(folder / "set", ignore_errors=True)
     write_coco(folder / "set", frames or (frame(),))
     return folder / "set" / ANNOTATIONS
 
